@@ -1,0 +1,194 @@
+"""The stocks of one watch: their snapshots, their windows, their lanes, and the queue of the every-tick ones."""
+
+from __future__ import annotations
+
+from ticker_server.fanout.following import Following
+from ticker_server.fanout.lanes import AllStocksLane, ListedLane
+from ticker_server.fanout.message import Message
+from ticker_server.fanout.pending import PendingTicks
+from ticker_server.fanout.pieces import GapReason, gap_piece
+from ticker_server.fanout.scheduler import Puller
+from ticker_server.fanout.station import Station
+from ticker_server.model.subscription import EVERY_TICK
+
+__all__ = ["Roster"]
+
+
+class Roster:
+    """What one watch follows, by stock id. `identity` (the user, or the watch if ad hoc) sets the phase of its beats."""
+
+    __slots__ = (
+        "_all_stocks",
+        "_asked_at",
+        "_due_lanes",
+        "_identity",
+        "_lanes",
+        "_missed",
+        "_next_change",
+        "_pending",
+        "_station",
+        "_unsnapped",
+        "followings",
+        "watch",
+    )
+
+    def __init__(self, watch: Puller, identity: str, station: Station, *, all_stocks: bool) -> None:
+        self.watch = watch
+        self.followings: dict[str, Following] = {}
+        self._all_stocks = all_stocks
+        self._identity = identity
+        self._station = station
+        self._unsnapped: dict[str, Following] = {}
+        self._lanes: dict[int, ListedLane] = {}
+        self._due_lanes: list[ListedLane] = []
+        self._pending = PendingTicks(station.pending_limit)
+        # The last tick number that came outside the window, of every-tick stocks whose window opened since.
+        self._missed: dict[str, int] = {}
+        # What the windows said holds from the one instant to the other.
+        self._asked_at = 0
+        self._next_change: int | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there may be something to tell."""
+        return bool(self._due_lanes or self._unsnapped or self._missed or self._pending)
+
+    @property
+    def has_overflowed(self) -> bool:
+        """Whether more ticks than the limit were ever pending."""
+        return self._pending.overflowed
+
+    @property
+    def oldest_pending(self) -> int | None:
+        """The earliest accept time of what waits for the reader; None if nothing does."""
+        return self._pending.oldest_accept_time
+
+    def add(self, following: Following) -> None:
+        """Follow a stock that is not followed yet; nothing of it is sent before its snapshot."""
+        now = self._station.clock.wall()
+        following.ask_window(now)
+        self._asked_at = max(self._asked_at, now)
+        self._await_change(following)
+        self.followings[following.stock_id] = self._unsnapped[following.stock_id] = following
+        if following.cadence != EVERY_TICK:
+            self._lane(following.cadence).followings[following.stock_id] = following
+
+    def remove(self, stock_id: str) -> bool:
+        """Follow a stock no longer; nothing of it is sent any more. Return whether it was followed."""
+        following = self.followings.pop(stock_id, None)
+        if following is None:
+            return False
+        following.is_live = False
+        self._unsnapped.pop(stock_id, None)
+        if following.cadence == EVERY_TICK:
+            self._leave(following)
+        else:
+            del self._lanes[following.cadence].followings[stock_id]
+        return True
+
+    def turn_windows(self, now: int) -> None:
+        """Open and close what has its time; all windows are asked anew if the wall clock was set back."""
+        if self._next_change is None or self._asked_at <= now < self._next_change:
+            return
+        set_back = now < self._asked_at
+        self._asked_at = now
+        self._next_change = None
+        for following in self.followings.values():
+            due = set_back or (following.changes_at is not None and following.changes_at <= now)
+            if due and following.ask_window(now) and following.cadence == EVERY_TICK and following.is_live:
+                self._enter(following) if following.is_open else self._leave(following)
+            self._await_change(following)
+
+    def mark_due(self) -> None:
+        """Note that a window may have its time; the pull that follows turns it."""
+
+    def tell_snapshots(self, message: Message) -> bool:
+        """Offer the snapshots that are still to be sent; return whether that was all."""
+        for stock_id in list(self._unsnapped):
+            following = self._unsnapped[stock_id]
+            if not self._tell_snapshot(message, following):
+                return False
+            del self._unsnapped[stock_id]
+            following.is_live = True
+            if following.cadence == EVERY_TICK and following.is_open:
+                following.quote.receivers[self.watch] = self._pending.put
+        return True
+
+    def tell_live(self, message: Message) -> None:
+        """Offer what is due: ticks of every-tick stocks in their order, then the newest of each frequency due."""
+        if self._missed and not self._tell_missed(message):
+            return
+        if self._pending:
+            self._pending.drain(lambda tick: message.offer_live(self.followings[tick.stock_id], tick))
+        while self._due_lanes:
+            lane = self._due_lanes[-1]
+            if not lane.followings:
+                # Kept until its beat, so that a stock which came back before had its spacing.
+                del self._lanes[lane.frequency]
+            elif not lane.take(message):
+                return
+            self._due_lanes.pop()
+
+    def closed(self) -> list[Following]:
+        """Return what is outside its window."""
+        return [following for following in self.followings.values() if not following.is_open]
+
+    def close(self) -> None:
+        """Leave the hub and the scheduler."""
+        for following in self.followings.values():
+            following.quote.receivers.pop(self.watch, None)
+        for lane in self._lanes.values():
+            lane.close()
+        self._station.scheduler.cancel(self)
+
+    @staticmethod
+    def _tell_snapshot(message: Message, following: Following) -> bool:
+        """Offer the newest price. Without one, ticks of a former life of the stock are told as missing, if there are any.
+
+        So the reader can count on from there: numbers go on when a stock is deleted and created again.
+        """
+        tick = following.quote.price
+        if tick is not None:
+            return message.offer_snapshot(following, tick)
+        if following.last_number:
+            return message.offer(gap_piece(following, 1, following.last_number, GapReason.LOG_TRUNCATED))
+        return True
+
+    def _tell_missed(self, message: Message) -> bool:
+        for stock_id, last in list(self._missed.items()):
+            following = self.followings[stock_id]
+            first = following.last_number + 1
+            if not message.offer(gap_piece(following, first, last, GapReason.OUTSIDE_WINDOW)):
+                return False
+            following.last_number = last
+            del self._missed[stock_id]
+        return True
+
+    def _enter(self, following: Following) -> None:
+        """Open the window of an every-tick stock: what came while it was closed is missed, but for the newest."""
+        following.quote.receivers[self.watch] = self._pending.put
+        newest = following.news
+        if newest is None:
+            return
+        if newest.tick_number > following.last_number + 1:
+            self._missed[following.stock_id] = newest.tick_number - 1
+        self._pending.put(newest)
+
+    def _leave(self, following: Following) -> None:
+        following.quote.receivers.pop(self.watch, None)
+        self._missed.pop(following.stock_id, None)
+        self._pending.drop(following.stock_id)
+
+    def _lane(self, frequency: int) -> ListedLane:
+        lane = self._lanes.get(frequency)
+        if lane is None:
+            kind = AllStocksLane if self._all_stocks else ListedLane
+            lane = self._lanes[frequency] = kind(self.watch, frequency, self._identity, self._station, self._due_lanes)
+        return lane
+
+    def _await_change(self, following: Following) -> None:
+        """Wake the watch when a window has its time, if nothing does so earlier."""
+        instant = following.changes_at
+        if instant is not None and (self._next_change is None or instant < self._next_change):
+            self._next_change = instant
+            self._station.scheduler.at_wall(instant, self)

@@ -1,0 +1,24 @@
+"""What all watches of a gateway share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ticker_server.clock import Clock
+from ticker_server.fanout.hub import Hub
+from ticker_server.fanout.scheduler import Scheduler
+from ticker_server.model.feed_status import FeedStatus
+
+__all__ = ["Station"]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where ticks come from, when things are due, what the feed is like, and how many ticks may wait for a reader."""
+
+    hub: Hub
+    scheduler: Scheduler
+    clock: Clock
+    feed_status: Callable[[], FeedStatus]
+    pending_limit: int
