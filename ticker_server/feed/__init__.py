@@ -1,0 +1,1 @@
+"""The door in: the price log port and its adapters."""

@@ -1,0 +1,259 @@
+"""The embedded price log: publish with group commit, read from memory or from the file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from ticker_server.clock import Clock
+from ticker_server.errors import PriceLogUnavailable
+from ticker_server.feed.log import Outcome, Published, Snapshot
+from ticker_server.feed.sqlite.queue import Publication, PublicationQueue
+from ticker_server.feed.sqlite.recent import RecentTicks
+from ticker_server.feed.sqlite.storage import State, Storage
+from ticker_server.model.acceptance import Acceptance, Reason, Record
+from ticker_server.model.tick import AcceptedTick, Tick
+
+__all__ = ["SqliteLog"]
+
+ANSWER_SECONDS = 5.0
+"""A publish that is not durable after this is answered UNKNOWN; it may still become durable."""
+
+MAX_WAITING_TICKS = 100_000
+"""More ticks than this waiting for the disk, and a publish is refused."""
+
+_GROUP = 10_000
+_READ_BATCH = 500
+_RECENT = 65_536
+_RETENTION = 7 * 24 * 3600 * 1_000_000_000
+_PRUNE_SECONDS = 600.0
+_PRUNE_CHUNK = 5_000
+
+_DUPLICATE = Published(Outcome.DUPLICATE)
+_UNKNOWN = Published(Outcome.UNKNOWN)
+
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+
+class SqliteLog:
+    """A price log of one partition in a SQLite file; sequence = row id.
+
+    Ticks are accepted before they are written, so what is in the file is what readers get. One commit takes all that
+    waited during the one before (group commit); it is made in a thread, because an fsync in the loop makes beats late.
+
+    `open`, then `run` in a task until `stop`, then `close`. Whoever writes the same file by another connection shares
+    the write lock.
+    """
+
+    def __init__(
+        self, path: Path, clock: Clock, write_lock: asyncio.Lock, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._write_lock = write_lock
+        self._answer_seconds = answer_seconds
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="price-log")
+        self._storage: Storage | None = None
+        self._epoch = ""
+        self._end = 0
+        self._acceptance: Acceptance | None = None
+        self._opened_with = Snapshot((), 0)
+        self._waiting = PublicationQueue(MAX_WAITING_TICKS, _GROUP)
+        self._recent = RecentTicks(_RECENT)
+        self._told_time = 0
+        self._in_flight_since: int | None = None
+        self._work = asyncio.Event()
+        self._grown = asyncio.Event()
+        self._closing = False
+
+    async def open(self) -> None:
+        """Open the file and read where the log stands. Raises sqlite3.Error if it cannot be used."""
+        self._storage = await self._in_thread(partial(Storage, self._path))
+        state = await self._in_thread(self._storage.load)
+        self._resume_from(state)
+        self._opened_with = Snapshot([numbering.newest for numbering in state.numberings], self._end)
+
+    @property
+    def epoch(self) -> str:
+        """The identity of this log: a UUID in the file."""
+        return self._epoch
+
+    def snapshot(self) -> Snapshot:
+        """Return where the log stood when it was opened."""
+        return self._opened_with
+
+    async def publish(self, ticks: Sequence[Tick]) -> list[Published]:
+        """Append valid ticks; durable when it returns. UNKNOWN for each if the disk does not answer in time.
+
+        Raises:
+            PriceLogUnavailable: too much is waiting already, the disk refused, or the log is closed; nothing was taken.
+        """
+        if self._closing:
+            raise PriceLogUnavailable("the price log is closed")
+        publication = self._waiting.put(ticks)
+        self._work.set()
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await publication.answer
+        except TimeoutError:
+            return [_UNKNOWN] * len(ticks)
+
+    async def read(self, position: int) -> AsyncIterator[Sequence[AcceptedTick]]:
+        """Yield batches of ticks above a position, in order, and wait for more at the end. Never ends.
+
+        Raises:
+            PriceLogUnavailable: the file cannot be read just now.
+        """
+        while True:
+            grown = self._grown
+            batch = self._from_memory(position)
+            if batch is None:
+                batch = await self._from_file(position)
+            if batch:
+                position = batch[-1].sequence
+                yield batch
+            else:
+                await grown.wait()
+
+    def read_through(self, position: int) -> int:
+        """Return an instant before which every accepted tick is at or below a position (nanoseconds)."""
+        if position < self._end:
+            following = self._from_memory(position)
+            return following[0].accept_time if following else 0
+        return self._tell_time() if self._in_flight_since is None else self._in_flight_since
+
+    async def run(self) -> None:
+        """Write what is published and prune what is old, until `stop`."""
+        loop = asyncio.get_running_loop()
+        next_prune = loop.time()
+        while self._waiting or not self._closing:
+            if self._waiting:
+                await self._commit(self._waiting.take_group())
+            if loop.time() >= next_prune and not self._closing:
+                # One chunk between two commits: neither waits long for the other, and neither waits for ever.
+                next_prune = loop.time() + (0 if await self._prune_chunk() else _PRUNE_SECONDS)
+            elif not self._waiting and not self._closing:
+                self._work.clear()
+                await _wait(self._work, next_prune - loop.time())
+
+    def stop(self) -> None:
+        """Take no more publishes; `run` ends when what was taken is written."""
+        self._closing = True
+        self._work.set()
+
+    async def close(self) -> None:
+        """Close the file; `run` has ended, or was never begun."""
+        if self._storage is not None:
+            await self._in_thread(self._storage.close)
+        self._threads.shutdown(wait=False)
+
+    async def _commit(self, group: Sequence[Publication]) -> None:
+        try:
+            acceptance = await self._ready_acceptance()
+            self._in_flight_since = self._tell_time()
+            accepted, outcomes = self._accept(acceptance, group, self._in_flight_since)
+            if accepted:
+                numberings = [acceptance.numberings[stock_id] for stock_id in {tick.stock_id for tick in accepted}]
+                async with self._write_lock:
+                    await self._in_thread(partial(self._opened_storage.append, accepted, numberings))
+        except sqlite3.Error as error:
+            # What was folded in memory is not in the file: it is read again before the next commit.
+            self._acceptance = None
+            _log.error("price log refused a write", error=str(error), ticks=sum(len(each.ticks) for each in group))
+            for publication in group:
+                publication.fail(PriceLogUnavailable("the price log could not be written; nothing was published"))
+        else:
+            self._recent.add(accepted)
+            self._end += len(accepted)
+            for publication, published in zip(group, outcomes, strict=True):
+                publication.succeed(published)
+            self._wake_readers()
+        finally:
+            self._in_flight_since = None
+
+    def _accept(
+        self, acceptance: Acceptance, group: Sequence[Publication], accept_time: int
+    ) -> tuple[list[AcceptedTick], list[list[Published]]]:
+        """Accept the ticks of a group; return those to write, and the outcomes of each publication."""
+        accepted: list[AcceptedTick] = []
+        outcomes: list[list[Published]] = []
+        for publication in group:
+            published: list[Published] = []
+            for tick in publication.ticks:
+                sequence = self._end + len(accepted) + 1
+                verdict = acceptance.accept(Record(0, sequence, accept_time, tick.stock_id, tick))
+                if isinstance(verdict, AcceptedTick):
+                    accepted.append(verdict)
+                    published.append(Published(Outcome.ACCEPTED, sequence))
+                else:
+                    # All else was judged before; a clock that was set meanwhile can make a trade time lie ahead.
+                    published.append(_DUPLICATE if verdict is Reason.DUPLICATE else _UNKNOWN)
+            outcomes.append(published)
+        return accepted, outcomes
+
+    def _tell_time(self) -> int:
+        """Return the wall time, or the latest one that was told, if the clock was set back since then.
+
+        What was told is a promise: readers know it as "read through", and nothing is accepted before it any more.
+        """
+        self._told_time = max(self._told_time, self._clock.wall())
+        return self._told_time
+
+    def _from_memory(self, position: int) -> Sequence[AcceptedTick] | None:
+        """Return the next batch above a position; empty at the end, None if it has to be read from the file."""
+        return () if position >= self._end else self._recent.after(position, _READ_BATCH)
+
+    async def _from_file(self, position: int) -> Sequence[AcceptedTick]:
+        try:
+            return await self._in_thread(partial(self._opened_storage.ticks_after, position, _READ_BATCH))
+        except sqlite3.Error as error:
+            raise PriceLogUnavailable("the price log could not be read") from error
+
+    def _wake_readers(self) -> None:
+        self._grown, grown = asyncio.Event(), self._grown
+        grown.set()
+
+    async def _ready_acceptance(self) -> Acceptance:
+        """Return the acceptance, read anew from the file if a commit failed."""
+        return self._acceptance or self._resume_from(await self._in_thread(self._opened_storage.load))
+
+    def _resume_from(self, state: State) -> Acceptance:
+        self._epoch = state.epoch
+        self._end = state.last_sequence
+        self._acceptance = Acceptance(1, state.numberings)
+        return self._acceptance
+
+    async def _prune_chunk(self) -> bool:
+        """Delete some of what is older than the retention; tell whether there may be more of it."""
+        storage = self._opened_storage
+        try:
+            cut = await self._in_thread(partial(storage.first_sequence_since, self._clock.wall() - _RETENTION))
+            async with self._write_lock:
+                return await self._in_thread(partial(storage.prune, cut, _PRUNE_CHUNK)) == _PRUNE_CHUNK
+        except sqlite3.Error as error:
+            _log.warning("price log could not be pruned", error=str(error))
+            return False
+
+    @property
+    def _opened_storage(self) -> Storage:
+        assert self._storage is not None, "open() comes first"
+        return self._storage
+
+    async def _in_thread(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, or for so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
