@@ -1,0 +1,94 @@
+"""What CreateStock does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ticker_server.errors import StockAlreadyExists, StockNotFound
+from ticker_server.model.change import StockCreated, StockDeleted
+from ticker_server.model.stock import Stock
+
+
+async def test_new_stock_takes_defaults(bench: Any) -> None:
+    """A stock created by its id alone is named by it and quoted in USD, and the change is told after the commit."""
+    stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
+
+    assert stock == Stock("AAPL", "AAPL", "USD", bench.clock.now)
+    assert bench.committed == [StockCreated(stock, 1)]
+    assert await bench.catalog.get_stock("AAPL") == stock
+
+
+@pytest.mark.parametrize(("name", "currency"), [(None, None), ("Apple", None), (None, "EUR"), ("Apple", "EUR")])
+async def test_same_stock_again_is_returned(bench: Any, name: str | None, currency: str | None) -> None:
+    """Creating what exists returns it and changes nothing; what is omitted is not compared."""
+    stock = await bench.catalog.create_stock("AAPL", name="Apple", currency="EUR")
+    bench.clock.now += 1
+
+    assert await bench.catalog.create_stock("AAPL", name=name, currency=currency) == stock
+    assert len(bench.committed) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "currency", "message"),
+    [
+        ("Apples", None, 'exists with name "Apple", not "Apples"'),
+        (None, "USD", 'exists with currency EUR, not "USD"'),
+        ("Apples", "USD", 'exists with name "Apple", not "Apples" and currency EUR, not "USD"'),
+    ],
+)
+async def test_other_content_is_refused(bench: Any, name: str | None, currency: str | None, message: str) -> None:
+    """Creating what exists with other content names each field that differs, and changes nothing."""
+    stock = await bench.catalog.create_stock("AAPL", name="Apple", currency="EUR")
+    with pytest.raises(StockAlreadyExists) as caught:
+        await bench.catalog.create_stock("AAPL", name=name, currency=currency)
+
+    assert str(caught.value) == f'STOCK_ALREADY_EXISTS: stock "AAPL" {message}'
+    assert await bench.catalog.get_stock("AAPL") == stock
+    assert len(bench.committed) == 1
+
+
+async def test_deleted_stock_comes_back_without_its_prices(bench: Any) -> None:
+    """A stock created again keeps its currency, takes a new name and time, and hides what came before."""
+    await bench.catalog.create_stock("AAPL", name="Apple", currency="EUR")
+    await bench.catalog.delete_stock("AAPL")
+    bench.newest["AAPL"] = 42
+    bench.clock.now += 10
+    stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
+
+    assert stock == Stock("AAPL", "AAPL", "EUR", bench.clock.now, hidden_through=42)
+    assert await bench.catalog.get_stock("AAPL") == stock
+    assert bench.committed[1:] == [StockDeleted("AAPL", 2), StockCreated(stock, 3)]
+
+
+async def test_hidden_prices_stay_hidden(bench: Any) -> None:
+    """A second new life hides at least what the first one hid, even if the newest sequence is not known just then."""
+    await bench.catalog.create_stock("AAPL", name=None, currency=None)
+    for newest in (42, 0):
+        bench.newest["AAPL"] = newest
+        await bench.catalog.delete_stock("AAPL")
+        stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
+
+        assert stock.hidden_through == 42
+
+
+async def test_tombstone_keeps_the_currency(bench: Any) -> None:
+    """A deleted stock cannot come back in another currency, and stays deleted then."""
+    await bench.catalog.create_stock("AAPL", name="Apple", currency="EUR")
+    await bench.catalog.delete_stock("AAPL")
+    with pytest.raises(StockAlreadyExists, match=r'EUR \(it was deleted, but keeps its currency\), not "USD"'):
+        await bench.catalog.create_stock("AAPL", name="Other", currency="USD")
+    with pytest.raises(StockNotFound):
+        await bench.catalog.get_stock("AAPL")
+
+    assert (await bench.catalog.create_stock("AAPL", name="Other", currency="EUR")).name == "Other"
+
+
+async def test_one_of_many_creators_creates(bench: Any) -> None:
+    """Of many that create one stock at once, one does and all get the same."""
+    stocks = await asyncio.gather(*(bench.catalog.create_stock("AAPL", name=None, currency=None) for _ in range(8)))
+
+    assert len(set(stocks)) == 1
+    assert len(bench.committed) == 1
