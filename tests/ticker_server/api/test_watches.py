@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from ticker.v1 import watch_service_pb2
+
+from tests.support.recording_sink import RecordingSink
+from tests.support.virtual_clock import VirtualClock
+from ticker_server.api.caller import Caller
+from ticker_server.api.watches import WatchServicer, WatchSources
+from ticker_server.errors import DatabaseUnavailable, InvalidArgument, NotBuilt, StockNotFound, UserNotFound
+from ticker_server.fanout.hub import Hub
+from ticker_server.fanout.registry import WatchRegistry
+from ticker_server.fanout.scheduler import Scheduler
+from ticker_server.fanout.station import Station
+from ticker_server.model.change import StockDeleted, SubscriptionChanged, SubscriptionRemoved
+from ticker_server.model.feed_status import FeedState, FeedStatus
+from ticker_server.model.schedule import Schedule
+from ticker_server.model.stock import Stock
+from ticker_server.model.subscription import EVERY_TICK, Subscription
+
+Request = watch_service_pb2.WatchStocksRequest
+
+
+def subscription(stock_id: str, revision: int) -> Subscription:
+    """Return a subscription of ana, every tick and always."""
+    return Subscription("ana", stock_id, EVERY_TICK, Schedule("UTC", None), revision, 0, 0)
+
+
+class Rig:
+    """A servicer over a real hub and registry, with a catalog that answers when the test lets it."""
+
+    def __init__(self) -> None:
+        clock = VirtualClock()
+        self.hub = Hub()
+        self.registry = WatchRegistry(self.hub)
+        self.sink = RecordingSink()
+        self.revisions: dict[str, int] = {}
+        self.saved: asyncio.Future[Sequence[Subscription]] = asyncio.get_running_loop().create_future()
+        for stock_id in ("AAPL", "MSFT"):
+            self.hub.list_stock(Stock(stock_id, stock_id, "USD", 0))
+        station = Station(self.hub, Scheduler(clock), clock, lambda: FeedStatus(FeedState.LIVE, 0, clock.wall()), 100)
+        sources = WatchSources(
+            self._subscriptions_of,
+            self._find_stock,
+            lambda stock_id: self.revisions.get(stock_id, 0),
+            "epoch",
+            "1.2.3",
+            1000,
+        )
+        self.servicer = WatchServicer(station, self.registry, sources)
+
+    async def open(self, **request: object) -> None:
+        """Open a watch into the sink."""
+        await self.servicer.watch_stocks(Request(**request), Caller(), self.sink)  # type: ignore[arg-type]
+
+    def opened_stocks(self) -> list[str]:
+        """Return what `opened` listed."""
+        return [stock.stock_id for message in self.sink.messages for stock in message.opened.stocks]
+
+    async def _subscriptions_of(self, _user_id: str) -> Sequence[Subscription]:
+        return await self.saved
+
+    async def _find_stock(self, stock_id: str) -> Stock | None:
+        quote = self.hub.quote(stock_id)
+        return quote.stock
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    """Return a servicer with two stocks."""
+    return Rig()
+
+
+async def test_listed_stocks_are_opened_and_unknown_ones_refused(rig: Rig) -> None:
+    """A list opens with the stocks that exist and names the others as refused."""
+    await rig.open(stock_ids=["MSFT", "NOPE"])
+
+    refusals = [refusal.stock_id for message in rig.sink.messages for refusal in message.opened.refusals]
+    assert rig.opened_stocks() == ["MSFT"]
+    assert refusals == ["NOPE"]
+    assert len(rig.registry) == 1
+
+
+async def test_star_opens_all_stocks_in_order(rig: Rig) -> None:
+    """`*` opens every stock that exists, ordered by id."""
+    await rig.open(stock_ids=["*"])
+
+    assert rig.opened_stocks() == ["AAPL", "MSFT"]
+
+
+async def test_list_of_unknown_stocks_is_refused_as_a_whole(rig: Rig) -> None:
+    """A list of which nothing exists raises the first refusal and leaves no watch behind."""
+    with pytest.raises(StockNotFound):
+        await rig.open(stock_ids=["NOPE", "NADA"])
+
+    assert len(rig.registry) == 0
+
+
+@pytest.mark.parametrize("error", [UserNotFound("ana"), DatabaseUnavailable("away"), asyncio.CancelledError()])
+async def test_failed_load_leaves_no_watch_behind(rig: Rig, error: BaseException) -> None:
+    """A watch whose subscriptions cannot be loaded raises why and is forgotten."""
+    rig.saved.set_exception(error)
+
+    with pytest.raises(type(error)):
+        await rig.open(user_ids=["ana"])
+
+    assert len(rig.registry) == 0
+    assert not rig.sink.messages
+
+
+async def test_changes_during_the_load_are_neither_lost_nor_undone(rig: Rig) -> None:
+    """What changes while the subscriptions are loaded is applied to the watch, unless the load saw it already."""
+    opening = asyncio.create_task(rig.open(user_ids=["ana"]))
+    await asyncio.sleep(0)
+    rig.registry.apply([SubscriptionChanged(subscription("MSFT", 3)), SubscriptionRemoved("ana", "AAPL", 1)])
+
+    rig.saved.set_result([subscription("AAPL", 2)])
+    await opening
+
+    changes = [(change.kind, change.stock_id) for message in rig.sink.messages for change in message.changes]
+    assert rig.opened_stocks() == ["AAPL"]
+    assert changes == [(watch_service_pb2.CHANGE_KIND_JOINED, "MSFT")]
+
+
+async def test_change_that_was_seen_at_the_opening_is_no_news(rig: Rig) -> None:
+    """A deletion told late, of a stock that was created again before the watch opened, does not end it there."""
+    rig.revisions["AAPL"] = 8
+    await rig.open(stock_ids=["AAPL"])
+
+    rig.registry.apply([StockDeleted("AAPL", 7)])
+    seen_before = [change.stock_id for message in rig.sink.messages for change in message.changes]
+    rig.registry.apply([StockDeleted("AAPL", 9)])
+    seen_after = [change.stock_id for message in rig.sink.messages for change in message.changes]
+
+    assert seen_before == []
+    assert seen_after == ["AAPL"]
+
+
+async def test_closed_watch_is_forgotten(rig: Rig) -> None:
+    """A watch that is closed leaves the registry."""
+    watch = await rig.servicer.watch_stocks(Request(stock_ids=["AAPL"]), Caller(), rig.sink)
+
+    watch.close()
+    watch.close()
+
+    assert len(rig.registry) == 0
+
+
+async def test_update_watch_is_judged_and_then_not_built(rig: Rig) -> None:
+    """UpdateWatch tells what is wrong with a request first, and that it is not served yet otherwise."""
+    with pytest.raises(InvalidArgument):
+        await rig.servicer.update_watch(watch_service_pb2.UpdateWatchRequest(), Caller())
+    with pytest.raises(NotBuilt):
+        await rig.servicer.update_watch(
+            watch_service_pb2.UpdateWatchRequest(watch_id="w", add_user_ids=["ben"]), Caller()
+        )

@@ -1,0 +1,78 @@
+"""What the model becomes on the wire."""
+
+from __future__ import annotations
+
+from ticker.v1 import stock_service_pb2, subscription_service_pb2, tick_pb2, user_service_pb2
+
+from ticker_server.fanout.encoding import duration, timestamp
+from ticker_server.model.schedule import Window
+from ticker_server.model.stock import Stock, User
+from ticker_server.model.subscription import EVERY_TICK, Subscription
+from ticker_server.model.tick import AcceptedTick
+
+__all__ = ["stock_message", "stock_update_message", "subscription_message", "user_message"]
+
+Weekday = subscription_service_pb2.Weekday
+
+
+def stock_message(stock: Stock) -> stock_service_pb2.Stock:
+    """Return a stock as the API tells it."""
+    return stock_service_pb2.Stock(
+        stock_id=stock.stock_id,
+        name=stock.name,
+        currency=stock.currency,
+        create_time=timestamp(stock.create_time),
+    )
+
+
+def user_message(user: User) -> user_service_pb2.User:
+    """Return a user as the API tells it."""
+    return user_service_pb2.User(user_id=user.user_id, create_time=timestamp(user.create_time))
+
+
+def subscription_message(subscription: Subscription, now: int) -> subscription_service_pb2.Subscription:
+    """Return a subscription as the API tells it; `now` decides whether its window is open."""
+    window = subscription.schedule.window
+    message = subscription_service_pb2.Subscription(
+        user_id=subscription.user_id,
+        stock_id=subscription.stock_id,
+        time_zone=subscription.schedule.time_zone,
+        revision=subscription.revision,
+        create_time=timestamp(subscription.create_time),
+        update_time=timestamp(subscription.update_time),
+        open_now=subscription.schedule.is_open(now),
+    )
+    if subscription.cadence == EVERY_TICK:
+        message.every_tick = True
+    else:
+        message.frequency.CopyFrom(duration(subscription.cadence))
+    if window is None:
+        message.always = True
+    else:
+        message.active_window.CopyFrom(_window_message(window))
+    next_open = subscription.schedule.next_open(now)
+    if next_open is not None:
+        message.next_open_time.CopyFrom(timestamp(next_open))
+    return message
+
+
+def stock_update_message(tick: AcceptedTick) -> tick_pb2.StockUpdate:
+    """Return an accepted tick as the API tells it."""
+    return tick_pb2.StockUpdate(
+        stock_id=tick.stock_id,
+        price=tick.price,
+        size=tick.size,
+        trade_time=timestamp(tick.trade_time),
+        accept_time=timestamp(tick.accept_time),
+        sequence=tick.sequence,
+        tick_number=tick.tick_number,
+    )
+
+
+def _window_message(window: Window) -> subscription_service_pb2.ActiveWindow:
+    # The weekdays of the wire are numbered as those of ISO 8601.
+    return subscription_service_pb2.ActiveWindow(
+        start=window.start_text,
+        end=window.end_text,
+        weekdays=[Weekday.ValueType(weekday) for weekday in window.weekdays],
+    )

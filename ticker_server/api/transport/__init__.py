@@ -1,0 +1,1 @@
+"""The transports: what carries requests to the servicers and their answers back."""

@@ -1,0 +1,1 @@
+"""The transport over grpc.aio; nothing outside of this package imports `grpc`."""

@@ -1,0 +1,129 @@
+"""WatchService: opens watches and hands them to the registry; from then on all goes from the hub to the sink."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from ticker.v1 import watch_service_pb2
+
+from ticker_server.api.caller import Caller
+from ticker_server.api.watch_requests import WatchWish, check_update_watch, parse_watch
+from ticker_server.errors import NotBuilt, StockNotFound
+from ticker_server.fanout.following import Following
+from ticker_server.fanout.hub import Quote
+from ticker_server.fanout.pieces import LagPolicy, Opening, Refusal
+from ticker_server.fanout.registry import ALWAYS, WatchRegistry
+from ticker_server.fanout.sink import Sink
+from ticker_server.fanout.station import Station
+from ticker_server.fanout.watch import Watch
+from ticker_server.model.stock import Stock
+from ticker_server.model.subscription import Subscription
+
+__all__ = ["WatchServicer", "WatchSources"]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSources:
+    """Where a watch learns what to follow, and what it tells of this server."""
+
+    subscriptions_of: Callable[[str], Awaitable[Sequence[Subscription]]]
+    find_stock: Callable[[str], Awaitable[Stock | None]]
+    stock_revision: Callable[[str], int]
+    log_epoch: str
+    server_version: str
+    max_stocks: int
+
+
+class WatchServicer:
+    """Answers WatchStocks and UpdateWatch."""
+
+    def __init__(self, station: Station, registry: WatchRegistry, sources: WatchSources) -> None:
+        self._station = station
+        self._registry = registry
+        self._sources = sources
+
+    async def watch_stocks(self, request: watch_service_pb2.WatchStocksRequest, _caller: Caller, sink: Sink) -> Watch:
+        """Open a watch that sends into the sink from now on; it is closed by whoever owns the stream.
+
+        Raises:
+            InvalidArgument, LimitExceeded, NotBuilt: The request cannot be served as it is.
+            UserNotFound, StockNotFound: Nothing of what was asked for exists.
+            DatabaseUnavailable: The saved subscriptions cannot be read just now.
+        """
+        wish = parse_watch(request, max_stocks=self._sources.max_stocks)
+        if wish.user_ids:
+            return await self._watch_user(wish, wish.user_ids[0], sink)
+        if wish.all_stocks:
+            return self._watch_all(wish, sink)
+        return await self._watch_list(wish, sink)
+
+    async def update_watch(
+        self, request: watch_service_pb2.UpdateWatchRequest, _caller: Caller
+    ) -> watch_service_pb2.UpdateWatchResponse:
+        """Answer that this is not built yet, once the request was judged."""
+        check_update_watch(request)
+        raise NotBuilt("UpdateWatch")
+
+    async def _watch_user(self, wish: WatchWish, user_id: str, sink: Sink) -> Watch:
+        watch = self._watch(wish, sink, user_id=user_id)
+        # Registered before the load: what changes meanwhile is kept aside and replayed.
+        self._registry.register(watch)
+        try:
+            subscriptions = await self._sources.subscriptions_of(user_id)
+        except BaseException:
+            watch.close()
+            raise
+        self._registry.begin(watch, [self._registry.following(subscription) for subscription in subscriptions])
+        return watch
+
+    def _watch_all(self, wish: WatchWish, sink: Sink) -> Watch:
+        watch = self._watch(wish, sink, all_stocks_cadence=wish.cadence)
+        self._registry.register(watch)
+        quotes = sorted(self._station.hub.listed(), key=lambda quote: quote.stock_id)
+        self._registry.begin(watch, [self._following(quote, wish) for quote in quotes])
+        return watch
+
+    async def _watch_list(self, wish: WatchWish, sink: Sink) -> Watch:
+        found = {stock_id: await self._sources.find_stock(stock_id) for stock_id in wish.stock_ids}
+        missing = [StockNotFound(stock_id) for stock_id, stock in found.items() if stock is None]
+        if len(missing) == len(found):
+            raise missing[0]
+        refusals = [Refusal(error.resource_name, error.reason, error.message) for error in missing]
+        watch = self._watch(wish, sink, refusals=refusals)
+        self._registry.register(watch)
+        known = [stock for stock in found.values() if stock is not None]
+        self._registry.begin(watch, [self._following(self._station.hub.list_stock(stock), wish) for stock in known])
+        return watch
+
+    def _following(self, quote: Quote, wish: WatchWish) -> Following:
+        """Follow a stock ad hoc; a change of it that is told late and was seen here already is no news then."""
+        revision = self._sources.stock_revision(quote.stock_id)
+        return Following(quote, wish.cadence, ALWAYS, revision=revision)
+
+    def _watch(
+        self,
+        wish: WatchWish,
+        sink: Sink,
+        *,
+        user_id: str = "",
+        all_stocks_cadence: int | None = None,
+        refusals: Sequence[Refusal] = (),
+    ) -> Watch:
+        opening = Opening(
+            watch_id=secrets.token_hex(8),
+            log_epoch=self._sources.log_epoch,
+            heartbeat_interval=wish.heartbeat_interval,
+            lag_policy=LagPolicy(wish.lag_policy),
+            server_version=self._sources.server_version,
+            refusals=refusals,
+        )
+        return Watch(
+            self._station,
+            opening,
+            sink,
+            user_id=user_id,
+            all_stocks_cadence=all_stocks_cadence,
+            on_close=self._registry.remove,
+        )
