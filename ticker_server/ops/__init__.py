@@ -1,0 +1,1 @@
+"""What running a gateway takes besides serving: its data directory, its drain."""
