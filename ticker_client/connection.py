@@ -1,0 +1,208 @@
+"""The connection to a server: one channel, made in the running event loop, and the rules of its use."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import grpc
+from ticker.v1.price_service_pb2_grpc import PriceServiceStub
+from ticker.v1.stock_service_pb2_grpc import StockServiceStub
+from ticker.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
+from ticker.v1.user_service_pb2_grpc import UserServiceStub
+from ticker.v1.watch_service_pb2_grpc import WatchServiceStub
+
+from ticker_client.errors import ClientMisused, ServerUnreachable, TickerError, from_rpc_error
+
+__all__ = ["Connection", "Stubs"]
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    # Small windows: with the defaults 5 MB of old prices wait in the buffers of a slow reader.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 65536),
+    # By default a client never notices that the network is gone.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # By default the pause between two attempts to connect grows to 2 minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # A client of its own connection: otherwise all clients of a process share one, and land on one server.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """The generated stubs of all services on one channel."""
+
+    stocks: StockServiceStub
+    users: UserServiceStub
+    subscriptions: SubscriptionServiceStub
+    prices: PriceServiceStub
+    watches: WatchServiceStub
+
+
+class Connection:
+    """One channel. It belongs to the event loop and to the process in which it was opened.
+
+    Args:
+        target: `host:port`.
+        token: a bearer token, sent with each call; only over TLS or to this machine.
+        tls_ca: a PEM file with the certificates to trust; without it the connection is in clear text.
+        timeout: for one call.
+        connect_timeout: for the connection, when there is none at the time of a call.
+        getpid: tells the process, so that a fork can be noticed.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        token: str | None,
+        tls_ca: Path | None,
+        timeout: timedelta,
+        connect_timeout: timedelta,
+        getpid: Callable[[], int] = os.getpid,
+    ) -> None:
+        host = _host_of(target)
+        if token is not None and tls_ca is None and not _is_this_machine(host):
+            raise ValueError(f"a token must not go to {host} in clear text; give tls_ca")
+        self.target = target
+        self.metadata = (("authorization", f"Bearer {token}"),) if token is not None else ()
+        self._certificates = tls_ca.read_bytes() if tls_ca is not None else None
+        self.timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._getpid = getpid
+        self._pid = 0
+        self._was_connected = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._stubs: Stubs | None = None
+
+    def open(self) -> None:
+        """Make the channel in the running event loop; it connects when it is first used."""
+        if self._channel is not None:
+            raise ClientMisused("CLIENT_OPEN", "this client is in use already; make another one")
+        self._pid, self._loop = self._getpid(), asyncio.get_running_loop()
+        if self._certificates is None:
+            channel = grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS)
+        else:
+            credentials = grpc.ssl_channel_credentials(root_certificates=self._certificates)
+            channel = grpc.aio.secure_channel(self.target, credentials, options=CHANNEL_OPTIONS)
+        self._channel = channel
+        self._stubs = Stubs(
+            StockServiceStub(channel),
+            UserServiceStub(channel),
+            SubscriptionServiceStub(channel),
+            PriceServiceStub(channel),
+            WatchServiceStub(channel),
+        )
+
+    async def close(self) -> None:
+        """Close the channel; what is under way on it is cancelled."""
+        channel, self._channel, self._stubs = self._channel, None, None
+        if channel is not None:
+            await channel.close()
+
+    @property
+    def stubs(self) -> Stubs:
+        """The stubs of the open channel. Raises ClientMisused where they would not work."""
+        if self._stubs is None:
+            raise ClientMisused("CLIENT_CLOSED", "this client is not open; use it inside `async with`")
+        if self._getpid() != self._pid:
+            raise ClientMisused(
+                "CLIENT_FORKED",
+                "this process was forked while the client was open, and gRPC does not survive that; make the client in "
+                "the new process, or start processes by spawn or forkserver",
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientMisused("CLIENT_OTHER_LOOP", "this client was opened in another event loop; make one in this")
+        return self._stubs
+
+    async def connected(self) -> Stubs:
+        """Wait for the connection, if there is none, and return the stubs.
+
+        Raises:
+            ServerUnreachable: there is no connection within the connect timeout.
+        """
+        stubs, channel = self.stubs, self._channel
+        assert channel is not None
+        now = asyncio.get_running_loop().time
+        deadline, pause = now() + self._connect_timeout.total_seconds(), 0.001
+        # Looked at again and again, because gRPC's own wait for a change of state cannot be given up: it goes on behind
+        # our back, and keeps a channel alive that was closed long ago.
+        while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+            if now() >= deadline:
+                break
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
+            if self._channel is not channel:
+                raise _closed()
+        if state is grpc.ChannelConnectivity.READY:
+            self._was_connected = True
+        elif state is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            raise self._not_connected(f"no answer within {self._connect_timeout.total_seconds():g} s")
+        # In TRANSIENT_FAILURE the call itself fails at once and says why (such as "connection refused").
+        return stubs
+
+    async def ask(
+        self, method: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]], request: _Request
+    ) -> _Response:
+        """Make one call and return its answer. Raises the TickerError that a status stands for."""
+        stubs = await self.connected()
+        call = method(stubs)(request, timeout=self.timeout.total_seconds(), metadata=self.metadata)
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise self.failure_of(error) from error
+        except asyncio.CancelledError:
+            if (failure := self.closing_failure()) is not None:
+                raise failure from None
+            raise
+
+    def failure_of(self, error: grpc.aio.AioRpcError) -> TickerError:
+        """Return the error that a status stands for; NOT_CONNECTED as long as there never was a connection."""
+        told = from_rpc_error(error)
+        if self._was_connected or not isinstance(told, ServerUnreachable) or told.code != "UNAVAILABLE":
+            return told
+        return self._not_connected(told.message)
+
+    def _not_connected(self, why: str) -> ServerUnreachable:
+        reason = "SERVER_UNREACHABLE" if self._was_connected else "NOT_CONNECTED"
+        return ServerUnreachable(f"no connection to {self.target}: {why}", reason=reason)
+
+    def closing_failure(self) -> ClientMisused | None:
+        """Return the error of a call that was cancelled by closing the channel; None if it was the caller's task."""
+        task = asyncio.current_task()
+        if self._channel is not None or (task is not None and task.cancelling()):
+            return None
+        return _closed()
+
+
+def _closed() -> ClientMisused:
+    return ClientMisused("CLIENT_CLOSED", "the client was closed while this was under way")
+
+
+def _host_of(target: str) -> str:
+    host, colon, port = target.rpartition(":")
+    if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError(f"target {target!r} is not host:port, such as localhost:50051 or [::1]:50051")
+    return host.removeprefix("[").removesuffix("]")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
