@@ -1,0 +1,1 @@
+"""The demo: a server with a simulated market, to try everything out without a feed."""
