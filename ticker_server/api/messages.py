@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ticker.v1 import stock_service_pb2, subscription_service_pb2, tick_pb2, user_service_pb2
+from ticker.v1 import stock_service_pb2, subscription_service_pb2, user_service_pb2
 
 from ticker_server.fanout.encoding import duration, timestamp
 from ticker_server.model.schedule import Window
 from ticker_server.model.stock import Stock, User
 from ticker_server.model.subscription import EVERY_TICK, Subscription
-from ticker_server.model.tick import AcceptedTick
 
-__all__ = ["stock_message", "stock_update_message", "subscription_message", "user_message"]
+__all__ = ["stock_message", "subscription_message", "user_message"]
 
 Weekday = subscription_service_pb2.Weekday
 
@@ -54,19 +53,6 @@ def subscription_message(subscription: Subscription, now: int) -> subscription_s
     if next_open is not None:
         message.next_open_time.CopyFrom(timestamp(next_open))
     return message
-
-
-def stock_update_message(tick: AcceptedTick) -> tick_pb2.StockUpdate:
-    """Return an accepted tick as the API tells it."""
-    return tick_pb2.StockUpdate(
-        stock_id=tick.stock_id,
-        price=tick.price,
-        size=tick.size,
-        trade_time=timestamp(tick.trade_time),
-        accept_time=timestamp(tick.accept_time),
-        sequence=tick.sequence,
-        tick_number=tick.tick_number,
-    )
 
 
 def _window_message(window: Window) -> subscription_service_pb2.ActiveWindow:

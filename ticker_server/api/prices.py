@@ -9,10 +9,10 @@ from ticker.v1 import price_service_pb2, tick_pb2
 
 from ticker_server.api import requests
 from ticker_server.api.caller import Caller
-from ticker_server.api.messages import stock_update_message
 from ticker_server.api.pages import Page
 from ticker_server.clock import Clock
 from ticker_server.errors import NotBuilt, StockNotFound
+from ticker_server.fanout.encoding import stock_update
 from ticker_server.feed.log import Outcome, PriceLog
 from ticker_server.model.stock import Stock
 from ticker_server.model.tick import AcceptedTick, Tick
@@ -115,7 +115,7 @@ class PriceServicer:
         if newest is None or newest.sequence <= stock.hidden_through:
             answer.unpriced.append(stock.stock_id)
         else:
-            answer.prices.append(stock_update_message(newest))
+            answer.prices.append(stock_update(newest))
 
     def _latest(self, answer: _Prices, next_page_token: str = "") -> price_service_pb2.GetLatestPricesResponse:
         return price_service_pb2.GetLatestPricesResponse(

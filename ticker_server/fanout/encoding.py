@@ -23,6 +23,7 @@ __all__ = [
     "fragment",
     "piece",
     "sent_time_piece",
+    "stock_update",
     "timestamp",
 ]
 
@@ -61,17 +62,21 @@ def sent_time_piece(instant: int) -> bytes:
     return _sent.SerializeToString()
 
 
+def stock_update(tick: AcceptedTick) -> tick_pb2.StockUpdate:
+    """Return an accepted tick as the API tells it."""
+    return tick_pb2.StockUpdate(
+        stock_id=tick.stock_id,
+        price=tick.price,
+        size=tick.size,
+        trade_time=timestamp(tick.trade_time),
+        accept_time=timestamp(tick.accept_time),
+        sequence=tick.sequence,
+        tick_number=tick.tick_number,
+    )
+
+
 def fragment(tick: AcceptedTick) -> bytes:
     """Return a tick as one `updates` entry of a message; encoded on first use and shared by all watches."""
     if not tick.fragment:
-        update = tick_pb2.StockUpdate(
-            stock_id=tick.stock_id,
-            price=tick.price,
-            size=tick.size,
-            trade_time=timestamp(tick.trade_time),
-            accept_time=timestamp(tick.accept_time),
-            sequence=tick.sequence,
-            tick_number=tick.tick_number,
-        )
-        tick.fragment = piece(updates=(update,)).SerializeToString()
+        tick.fragment = piece(updates=(stock_update(tick),)).SerializeToString()
     return tick.fragment

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ticker.v1 import subscription_service_pb2
 
-from ticker_server.api.messages import stock_message, stock_update_message, subscription_message, user_message
+from ticker_server.api.messages import stock_message, subscription_message, user_message
 from ticker_server.api.requests import parse_add_stock
 from ticker_server.api.validation import duration_nanoseconds, timestamp_nanoseconds
 from ticker_server.model.schedule import DEFAULT_WINDOW, Schedule, Window
 from ticker_server.model.stock import Stock, User
 from ticker_server.model.subscription import EVERY_TICK, MAX_FREQUENCY, MIN_FREQUENCY, Subscription
-from ticker_server.model.tick import AcceptedTick
 
 HOUR = 3600 * 10**9
 # Wednesday, 2026-07-01T12:00:00Z
@@ -95,13 +94,3 @@ def test_told_window_asks_for_itself(window: Window) -> None:
         user_id="ana", stock_id="AAPL", time_zone=told.time_zone, active_window=told.active_window
     )
     assert parse_add_stock(request).schedule == Schedule("Europe/Berlin", window)
-
-
-def test_update_keeps_digits_and_numbers() -> None:
-    """A tick is told with the digits, times and numbers it has."""
-    message = stock_update_message(AcceptedTick("AAPL", "167.420", "", NOON - 1, NOON, 42, 7))
-
-    assert (message.stock_id, message.price, message.size) == ("AAPL", "167.420", "")
-    assert timestamp_nanoseconds(message.trade_time) == NOON - 1
-    assert timestamp_nanoseconds(message.accept_time) == NOON
-    assert (message.sequence, message.tick_number) == (42, 7)

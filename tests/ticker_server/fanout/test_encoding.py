@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from ticker.v1 import watch_service_pb2
 
 from tests.support.fanout_rig import accepted
-from ticker_server.fanout.encoding import CAUGHT_UP, LIVE, SNAPSHOT, duration, fragment, sent_time_piece, timestamp
+from ticker_server.fanout.encoding import (
+    CAUGHT_UP,
+    LIVE,
+    SNAPSHOT,
+    duration,
+    fragment,
+    sent_time_piece,
+    stock_update,
+    timestamp,
+)
 from ticker_server.model.tick import AcceptedTick
 
 Response = watch_service_pb2.WatchStocksResponse
@@ -66,3 +75,13 @@ def test_parts_join_to_one_message(sequences: list[int]) -> None:
     assert sequences == [update.sequence for update in message.updates]
     assert message.HasField("caught_up")
     assert Response.FromString(SNAPSHOT).kind == watch_service_pb2.UPDATE_KIND_SNAPSHOT
+
+
+def test_update_keeps_digits_and_numbers() -> None:
+    """A tick is told with the digits, times and numbers it has."""
+    message = stock_update(AcceptedTick("AAPL", "167.420", "", 1_999_999_999, 2_000_000_000, 42, 7))
+
+    assert (message.stock_id, message.price, message.size) == ("AAPL", "167.420", "")
+    assert message.trade_time.ToNanoseconds() == 1_999_999_999
+    assert message.accept_time.ToNanoseconds() == 2_000_000_000
+    assert (message.sequence, message.tick_number) == (42, 7)
