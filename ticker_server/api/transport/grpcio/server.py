@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import re
 import socket
@@ -56,6 +57,7 @@ CHANNEL_OPTIONS = (
 
 
 _LAST_SECONDS = 0.2
+_HANDLER_SECONDS = 1.0
 _NEVER_SECONDS = 3600
 
 
@@ -163,6 +165,10 @@ class GrpcServer:
                 # What is still open had its time, or is a stream of health or reflection, which ends when its reader
                 # pleases.
                 await self._server.stop(min(grace, _LAST_SECONDS))
+                # gRPC returns before the handlers of the calls it cut have heard of it.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_HANDLER_SECONDS):
+                        await self._calls.idle()
 
     async def _close(self, server: grpc.aio.Server, grace: float) -> None:
         """Close the port, and wait until the calls of our services are over or the grace is."""
