@@ -8,12 +8,17 @@ from pathlib import Path
 import grpc
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.support.gateways import running_gateway
 from tests.support.virtual_clock import VirtualClock
 from tests.support.wire import Stubs
 from ticker_server.app import Gateway
 from ticker_server.catalog import sqlite_url, upgrade
+
+# How long an example takes says something about the machine's other work, not about the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
