@@ -24,6 +24,7 @@ settings.load_profile("untimed")
 @pytest.fixture(autouse=True)
 def _quiet_logs() -> None:
     """Keep the log of servers under test out of the output; `structlog.testing.capture_logs` still works."""
+    structlog.reset_defaults()  # a test before may have set a level of its own
     structlog.configure(processors=[structlog.testing.LogCapture()], cache_logger_on_first_use=False)
 
 
