@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,16 @@ def test_client_offers_what_its_users_need() -> None:
     needed = {name for name in needed if name[0].isupper()}
 
     assert not needed - set(ticker_client.__all__)
+
+
+def test_importing_the_sdk_imports_no_grpc() -> None:
+    """The SDK imports gRPC on first use, so that the command can be interrupted while it does."""
+    code = "import sys, ticker_client, ticker_client.cli; sys.exit('grpc' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unknown_name_of_the_sdk_is_an_attribute_error() -> None:
+    """A name that the SDK does not have is missed as from any module."""
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = ticker_client.Nothing
