@@ -185,7 +185,8 @@ class Gateway:
         self._directory.load(stocks)
         for stock in stocks:
             self._hub.list_stock(stock)
-        self._hub.publish(sorted(log.snapshot().newest, key=lambda tick: tick.sequence))
+        newest = [numbering.newest for numbering in log.snapshot().numberings]
+        self._hub.publish(sorted(newest, key=lambda tick: tick.sequence))
 
     def _services(self, station: Station, log: SqliteLog, catalog: Catalog) -> Services:
         async def find_stock(stock_id: str) -> Stock | None:

@@ -82,13 +82,13 @@ async def test_reader_at_the_end_waits_for_more(logs: PriceLogs) -> None:
     """A reader at the end waits, and all that wait get what is published next."""
     log = await logs.open()
     end = (await log.publish([Tick("AAPL", "1")]))[0].sequence
-    waiting = [asyncio.ensure_future(anext(log.read(end))) for _ in range(3)]
+    waiting = [asyncio.ensure_future(anext(log.read({0: end}))) for _ in range(3)]
     await asyncio.sleep(0)
     assert not any(each.done() for each in waiting)
 
     await log.publish([Tick("AAPL", "2")])
 
-    assert [[tick.price for tick in batch] for batch in await asyncio.gather(*waiting)] == [["2"]] * 3
+    assert [[tick.price for tick in batch.ticks] for batch in await asyncio.gather(*waiting)] == [["2"]] * 3
 
 
 async def test_readers_agree(logs: PriceLogs) -> None:
@@ -196,8 +196,8 @@ async def test_snapshot_of_an_empty_log(logs: PriceLogs) -> None:
     snapshot = log.snapshot()
     published = await log.publish([Tick("AAPL", "1")])
 
-    assert list(snapshot.newest) == []
-    assert len(await read_through(log, snapshot.position, published[-1].sequence)) == 1
+    assert list(snapshot.numberings) == []
+    assert len(await read_through(log, snapshot.positions[0], published[-1].sequence)) == 1
 
 
 async def test_snapshot_and_reading_meet_without_a_seam(logs: PriceLogs) -> None:
@@ -209,9 +209,12 @@ async def test_snapshot_and_reading_meet_without_a_seam(logs: PriceLogs) -> None
     log = await logs.open()
     published = await log.publish([Tick("MSFT", "4"), Tick("NEW", "5")])
     snapshot = log.snapshot()
-    read = await read_through(log, snapshot.position, published[-1].sequence)
+    read = await read_through(log, snapshot.positions[0], published[-1].sequence)
 
-    assert {(tick.stock_id, tick.price, tick.tick_number) for tick in snapshot.newest} == {
+    assert {
+        (tick.stock_id, tick.price, tick.tick_number)
+        for tick in (numbering.newest for numbering in snapshot.numberings)
+    } == {
         ("AAPL", "3", 2),
         ("MSFT", "2", 1),
     }
@@ -236,13 +239,13 @@ async def test_read_through_never_claims_too_much(logs: PriceLogs) -> None:
     claims: list[tuple[int, int]] = []
     last = 0
     for price in range(1, 21):
-        claims += [(position, log.read_through(position)) for position in range(last + 1)]
+        claims += [(position, log.read_through({0: position})) for position in range(last + 1)]
         publishing = asyncio.create_task(log.publish([Tick("AAPL", str(price)), Tick("MSFT", str(price))]))
         while not publishing.done():
-            claims.append((last, log.read_through(last)))
+            claims.append((last, log.read_through({0: last})))
             await asyncio.sleep(0)
         last = publishing.result()[-1].sequence
-    end = log.read_through(last)
+    end = log.read_through({0: last})
 
     read = await read_through(log, 0, last)
     assert not [

@@ -69,10 +69,10 @@ class SqliteLogs:
 async def read_through(log: PriceLog, position: int, last: int) -> list[AcceptedTick]:
     """Return what a reader gets above a position, through a sequence that the log has or will have."""
     found: list[AcceptedTick] = []
-    batches = log.read(position)
+    batches = log.read({0: position})
     async with asyncio.timeout(10):
         while not found or found[-1].sequence < last:
-            found += await anext(batches)
+            found += (await anext(batches)).ticks
     return found
 
 

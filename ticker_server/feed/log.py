@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ticker_server.model.acceptance import Positions, Snapshot
 from ticker_server.model.tick import AcceptedTick, Tick
 
-__all__ = ["Outcome", "PriceLog", "Published", "Snapshot"]
+__all__ = ["Batch", "Outcome", "PriceLog", "Published"]
 
 
 class Outcome(enum.Enum):
@@ -37,11 +38,14 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The newest tick of each stock, and the position from which reading goes on."""
+class Batch:
+    """Accepted ticks in the order of the log (per partition), and how far their partitions were read with them.
 
-    newest: Sequence[AcceptedTick]
-    position: int
+    `positions` names the partitions that went on, also by records that were skipped; `ticks` may then be empty.
+    """
+
+    ticks: Sequence[AcceptedTick]
+    positions: Positions
 
 
 class PriceLog(Protocol):
@@ -55,10 +59,16 @@ class PriceLog(Protocol):
         """Append valid ticks in order; durable when it returns. Raises PriceLogUnavailable when nothing was taken."""
 
     def snapshot(self) -> Snapshot:
-        """Return where the log stood when it was opened."""
+        """Return where the log stood when it was opened; `read` goes on from its positions. It is not to be changed."""
 
-    def read(self, position: int) -> AsyncIterator[Sequence[AcceptedTick]]:
-        """Yield batches of accepted ticks above a position, in order, and wait for more at the end. Never ends."""
+    def read(self, positions: Positions) -> AsyncIterator[Batch]:
+        """Yield what is accepted above the positions, in order, and wait for more at the end. Never ends.
 
-    def read_through(self, position: int) -> int:
-        """Return an instant before which every accepted tick is at or below a position (nanoseconds)."""
+        A partition that the positions do not name is read from its beginning. Raises PriceLogUnavailable.
+        """
+
+    def read_through(self, positions: Positions) -> int:
+        """Return an instant before which every accepted tick is at or below the positions (nanoseconds)."""
+
+    def answered(self) -> int:
+        """Return when the log last answered, on the monotonic clock (nanoseconds); now, if nothing asks it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -15,11 +15,14 @@ from ticker_server.feed.log import PriceLog
 from ticker_server.model.feed_status import FeedState, FeedStatus
 from ticker_server.model.tick import AcceptedTick
 
-__all__ = ["FeedReader"]
+__all__ = ["FeedReader", "Puller", "pull_in_slices"]
 
 _SLICE = 500
 _RETRY_SECONDS = 1.0
 _STALE_AFTER = 2_000_000_000
+_DOWN_AFTER = 3_000_000_000
+_FAILED_FOR = 2_000_000_000
+"""So long after the last failed read a log that is not failing again counts as answering."""
 
 _log = structlog.get_logger(__name__)
 
@@ -34,8 +37,8 @@ class Puller(Protocol):
 class FeedReader:
     """Hands each batch of the log to `publish`, then lets those that got any pull, in slices.
 
-    `position` is the sequence through which the log has been read and published. A log that could not be read is
-    tried again after `retry_seconds`.
+    `positions` tell through what the log has been read and published. A log that could not be read is tried again
+    after `retry_seconds`.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class FeedReader:
         *,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
-        self.position = log.snapshot().position
+        self.positions = dict(log.snapshot().positions)
         self._log = log
         self._publish = publish
         self._clock = clock
@@ -54,11 +57,14 @@ class FeedReader:
         self._state = FeedState.LIVE
         self._since = clock.wall()
         self._read_through = self._since
+        self._failed_at: int | None = None
 
     def status(self) -> FeedStatus:
         """Return how the reading stands now; `read_through` never goes back."""
-        if self._state is not FeedState.DOWN:
-            self._read_through = max(self._read_through, self._log.read_through(self.position))
+        if self._is_down():
+            self._become(FeedState.DOWN)
+        else:
+            self._read_through = max(self._read_through, self._log.read_through(self.positions))
             behind = self._clock.wall() - self._read_through
             self._become(FeedState.STALE if behind > _STALE_AFTER else FeedState.LIVE)
         return FeedStatus(self._state, self._since, self._read_through)
@@ -69,24 +75,35 @@ class FeedReader:
             try:
                 await self._read()
             except PriceLogUnavailable as error:
-                _log.error("price log cannot be read", error=str(error))
-                self._become(FeedState.DOWN)
+                if self._failed_at is None:
+                    _log.error("price log cannot be read", error=str(error))
+                self._failed_at = self._clock.monotonic()
                 await asyncio.sleep(self._retry_seconds)
 
     async def _read(self) -> None:
-        async for batch in self._log.read(self.position):
-            if self._state is FeedState.DOWN:
-                self._become(FeedState.LIVE)
-            watches = iter(self._publish(batch))
-            self.position = batch[-1].sequence
-            # Between slices, and after each batch even if it is of no watch, the others of the loop have their turn.
-            while turn := list(islice(watches, _SLICE)):
-                for watch in turn:
-                    watch.pull()
-                if len(turn) == _SLICE:
-                    await asyncio.sleep(0)
-            await asyncio.sleep(0)
+        async for batch in self._log.read(self.positions):
+            self._failed_at = None
+            watches = iter(self._publish(batch.ticks))
+            self.positions.update(batch.positions)
+            await pull_in_slices(watches)
+
+    def _is_down(self) -> bool:
+        """Tell whether the log does not answer: never judged by silence, only by what it was asked."""
+        now = self._clock.monotonic()
+        if self._failed_at is not None and now - self._failed_at > _FAILED_FOR:
+            self._failed_at = None
+        return self._failed_at is not None or now - self._log.answered() > _DOWN_AFTER
 
     def _become(self, state: FeedState) -> None:
         if state is not self._state:
             self._state, self._since = state, self._clock.wall()
+
+
+async def pull_in_slices(watches: Iterator[Puller]) -> None:
+    """Let watches pull; between slices, and at the end even if there are none, the others of the loop have their turn."""
+    while turn := list(islice(watches, _SLICE)):
+        for watch in turn:
+            watch.pull()
+        if len(turn) == _SLICE:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)

@@ -7,7 +7,7 @@ stock. The result is a function of the log alone: no clock, no catalog, no I/O, 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ticker_server.model.partition import home_partition
@@ -15,17 +15,23 @@ from ticker_server.model.stock import STOCK_ID
 from ticker_server.model.tick import PUBLISHER_ID, AcceptedTick, Tick, is_price, is_size
 
 __all__ = [
+    "MAX_PUBLISHER_SEQUENCE",
     "MAX_TRADE_TIME_LEAD",
     "MIN_TRADE_TIME",
     "REMEMBERED_PUBLISHERS",
     "Acceptance",
     "Numbering",
+    "Positions",
     "Reason",
     "Record",
+    "Snapshot",
 ]
 
 MIN_TRADE_TIME = -(2**63)
 """The earliest trade time, in nanoseconds since the epoch: what 64 bits hold, which is in the year 1677."""
+
+MAX_PUBLISHER_SEQUENCE = 2**63 - 1
+"""The highest sequence of a publisher: what 64 bits hold."""
 
 MAX_TRADE_TIME_LEAD = 5_000_000_000
 """How far a trade time may lie after the accept time, in nanoseconds."""
@@ -34,9 +40,15 @@ REMEMBERED_PUBLISHERS = 64
 """Of so many publishers per stock, the latest in log order, the last sequence is remembered."""
 
 
+Positions = Mapping[int, int]
+"""How far a log was read: by partition, the sequence through which every record was read (0 = none)."""
+
+
 class Reason(enum.StrEnum):
     """Why a record is skipped and never numbered."""
 
+    TOMBSTONE = "tombstone"
+    TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     WRONG_KEY = "wrong_key"
     WRONG_PARTITION = "wrong_partition"
@@ -70,11 +82,24 @@ class Numbering:
     publishers: dict[str, int] = field(default_factory=dict)
 
 
-class Acceptance:
-    """The fold over one price log; its state is `numberings`, by stock id."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where a fold over a log stands: everything through these positions has been folded into these numberings."""
 
-    def __init__(self, partitions: int, numberings: Iterable[Numbering] = ()) -> None:
+    positions: Positions
+    numberings: Sequence[Numbering]
+
+
+class Acceptance:
+    """The fold over one price log; its state is `numberings`, by stock id.
+
+    `counting` is False where the fold begins in the middle of a log whose state there is not known: then every tick
+    number is 0, which tells readers that the count is lost.
+    """
+
+    def __init__(self, partitions: int, numberings: Iterable[Numbering] = (), *, counting: bool = True) -> None:
         self.partitions = partitions
+        self._counting = counting
         self.numberings = {numbering.newest.stock_id: numbering for numbering in numberings}
         self._accept_times: dict[int, int] = {}
         for numbering in self.numberings.values():
@@ -103,7 +128,7 @@ class Acceptance:
             trade_time=accept_time if tick.trade_time is None else tick.trade_time,
             accept_time=accept_time,
             sequence=record.sequence,
-            tick_number=1 if numbering is None else numbering.newest.tick_number + 1,
+            tick_number=self._next_number(numbering),
         )
         if numbering is None:
             numbering = self.numberings[tick.stock_id] = Numbering(accepted)
@@ -112,12 +137,19 @@ class Acceptance:
             _remember(numbering.publishers, tick.publisher_id, tick.publisher_sequence)
         return accepted
 
+    def _next_number(self, numbering: Numbering | None) -> int:
+        if not self._counting:
+            return 0
+        return 1 if numbering is None else numbering.newest.tick_number + 1
+
     def _objection(self, record: Record, accept_time: int) -> Reason | None:
         tick = record.tick
         if not (STOCK_ID.fullmatch(tick.stock_id) and is_price(tick.price) and is_size(tick.size)):
             return Reason.MALFORMED
         if tick.publisher_id:
-            if tick.publisher_sequence <= 0 or not PUBLISHER_ID.fullmatch(tick.publisher_id):
+            if not 0 < tick.publisher_sequence <= MAX_PUBLISHER_SEQUENCE or not PUBLISHER_ID.fullmatch(
+                tick.publisher_id
+            ):
                 return Reason.MALFORMED
         elif tick.publisher_sequence:
             return Reason.MALFORMED

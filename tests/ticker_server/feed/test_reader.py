@@ -9,8 +9,9 @@ import structlog
 
 from tests.support.virtual_clock import SECOND, VirtualClock
 from ticker_server.errors import PriceLogUnavailable
-from ticker_server.feed.log import Published, Snapshot
+from ticker_server.feed.log import Batch, Published
 from ticker_server.feed.reader import FeedReader
+from ticker_server.model.acceptance import Positions, Snapshot
 from ticker_server.model.feed_status import FeedState
 from ticker_server.model.tick import AcceptedTick, Tick
 
@@ -20,10 +21,12 @@ class ScriptedLog:
 
     epoch = "e"
 
-    def __init__(self, position: int = 0) -> None:
+    def __init__(self, clock: VirtualClock, position: int = 0) -> None:
         self.position = position
         self.claims: dict[int, int] = {}
         self.positions_read_from: list[int] = []
+        self.answered_at: int | None = None
+        self._clock = clock
         self._script: asyncio.Queue[Sequence[AcceptedTick] | PriceLogUnavailable] = asyncio.Queue()
 
     def feed(self, *steps: Sequence[AcceptedTick] | PriceLogUnavailable) -> None:
@@ -37,20 +40,24 @@ class ScriptedLog:
 
     def snapshot(self) -> Snapshot:
         """Return the position to begin from."""
-        return Snapshot((), self.position)
+        return Snapshot({0: self.position}, ())
 
-    async def read(self, position: int) -> AsyncIterator[Sequence[AcceptedTick]]:
+    async def read(self, positions: Positions) -> AsyncIterator[Batch]:
         """Yield what was fed."""
-        self.positions_read_from.append(position)
+        self.positions_read_from.append(positions[0])
         while True:
             step = await self._script.get()
             if isinstance(step, PriceLogUnavailable):
                 raise step
-            yield step
+            yield Batch(step, {0: step[-1].sequence})
 
-    def read_through(self, position: int) -> int:
+    def read_through(self, positions: Positions) -> int:
         """Return what the test says."""
-        return self.claims.get(position, 0)
+        return self.claims.get(positions[0], 0)
+
+    def answered(self) -> int:
+        """Return what the test says, and otherwise that the log answers."""
+        return self._clock.monotonic() if self.answered_at is None else self.answered_at
 
 
 @dataclass
@@ -95,7 +102,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_batches_are_published_from_the_snapshot_on(clock: VirtualClock) -> None:
     """Reading begins at the snapshot's position, and each batch is published in its order."""
-    log = ScriptedLog(position=7)
+    log = ScriptedLog(clock, position=7)
     published: list[int] = []
 
     def publish(ticks: Sequence[AcceptedTick]) -> Iterable[Receiver]:
@@ -103,10 +110,10 @@ async def test_batches_are_published_from_the_snapshot_on(clock: VirtualClock) -
         return ()
 
     reader = FeedReader(log, publish, clock)
-    assert reader.position == 7
+    assert reader.positions[0] == 7
     async with running(reader):
         log.feed(batch(8, 9), batch(10))
-        await until(lambda: reader.position == 10)
+        await until(lambda: reader.positions[0] == 10)
 
     assert published == [8, 9, 10]
     assert log.positions_read_from == [7]
@@ -114,7 +121,7 @@ async def test_batches_are_published_from_the_snapshot_on(clock: VirtualClock) -
 
 async def test_watches_pull_in_slices(clock: VirtualClock) -> None:
     """Those that got a tick pull in slices of 500, and between slices others have their turn."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     pulls: list[object] = []
     receivers = [Receiver(pulls) for _ in range(1201)]
     reader = FeedReader(log, lambda _: receivers, clock)
@@ -131,9 +138,9 @@ async def test_watches_pull_in_slices(clock: VirtualClock) -> None:
 
 async def test_batch_counts_as_read_when_its_watches_pull(clock: VirtualClock) -> None:
     """The position includes a batch by the time its watches pull, so that their heartbeats may claim it."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     positions: list[int] = []
-    receiver = Receiver([], then=lambda: positions.append(reader.position))
+    receiver = Receiver([], then=lambda: positions.append(reader.positions[0]))
     reader = FeedReader(log, lambda _: [receiver], clock)
     async with running(reader):
         log.feed(batch(1, 2))
@@ -144,21 +151,21 @@ async def test_batch_counts_as_read_when_its_watches_pull(clock: VirtualClock) -
 
 async def test_batches_of_no_watch_do_not_hold_up_the_others(clock: VirtualClock) -> None:
     """Between batches others have their turn, even if no watch has anything to do."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     log.feed(*(batch(sequence) for sequence in range(1, 101)))
     reader = FeedReader(log, nobody, clock)
     seen: list[int] = []
     async with running(reader):
-        while reader.position < 100:
+        while reader.positions[0] < 100:
             await asyncio.sleep(0)
-            seen.append(reader.position)
+            seen.append(reader.positions[0])
 
     assert len(set(seen)) >= 100
 
 
 async def test_log_that_cannot_be_read_is_down(clock: VirtualClock) -> None:
     """When the log cannot be read, the feed is DOWN since then; it is tried again, from where it stood, and LIVE again."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     log.claims = {1: clock.wall()}
     reader = FeedReader(log, nobody, clock, retry_seconds=0.0)
     started = clock.wall()
@@ -166,32 +173,67 @@ async def test_log_that_cannot_be_read_is_down(clock: VirtualClock) -> None:
     assert reader.status().since == started
     async with running(reader):
         log.feed(batch(1))
-        await until(lambda: reader.position == 1)
+        await until(lambda: reader.positions[0] == 1)
         clock.advance(1)
         with structlog.testing.capture_logs() as written:
             log.feed(PriceLogUnavailable("gone"), PriceLogUnavailable("gone"))
             await until(lambda: len(log.positions_read_from) == 3)
         down = reader.status()
-        clock.advance(60)
+        clock.advance(2)
         assert reader.status() == down
 
         log.claims[2] = clock.wall()
         log.feed(batch(2))
-        await until(lambda: reader.position == 2)
+        await until(lambda: reader.positions[0] == 2)
 
     assert down.state is FeedState.DOWN
     assert down.since == started + SECOND
     assert down.read_through == started
-    assert [line["log_level"] for line in written] == ["error", "error"]
+    assert [line["log_level"] for line in written] == ["error"]
     assert log.positions_read_from == [0, 1, 1]
     assert reader.status().state is FeedState.LIVE
     assert reader.status().since == clock.wall()
     assert reader.status().read_through == clock.wall()
 
 
+async def test_log_that_fails_no_longer_is_read(clock: VirtualClock) -> None:
+    """A log that has not failed for two seconds is not DOWN any more, also if there is nothing new in it."""
+    log = ScriptedLog(clock)
+    reader = FeedReader(log, nobody, clock, retry_seconds=0.0)
+    async with running(reader):
+        log.feed(PriceLogUnavailable("gone"))
+        await until(lambda: len(log.positions_read_from) == 2)
+        assert reader.status().state is FeedState.DOWN
+
+        clock.advance_ns(2 * SECOND + 1)
+        log.claims = {0: clock.wall()}
+
+    assert reader.status().state is FeedState.LIVE
+
+
+async def test_log_that_does_not_answer_is_down(clock: VirtualClock) -> None:
+    """A log that has not answered for more than three seconds is DOWN, and LIVE once it has answered again."""
+    log = ScriptedLog(clock)
+    log.answered_at = clock.monotonic()
+    reader = FeedReader(log, nobody, clock)
+    clock.advance(3)
+    log.claims = {0: clock.wall()}
+    assert reader.status().state is FeedState.LIVE
+
+    clock.advance_ns(1)
+    down = reader.status()
+    clock.advance(10)
+
+    assert down.state is FeedState.DOWN
+    assert reader.status() == down
+    log.answered_at = clock.monotonic()
+    log.claims = {0: clock.wall()}
+    assert reader.status().state is FeedState.LIVE
+
+
 async def test_reader_far_behind_is_stale(clock: VirtualClock) -> None:
     """A reader that is more than 2 s behind the log is STALE, and LIVE once it has caught up."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     log.claims = {0: clock.wall()}
     reader = FeedReader(log, nobody, clock)
     clock.advance(2)
@@ -209,7 +251,7 @@ async def test_reader_far_behind_is_stale(clock: VirtualClock) -> None:
 
 async def test_read_through_never_goes_back(clock: VirtualClock) -> None:
     """What was claimed as read stays claimed, if the log can say less about it later."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     log.claims = {0: clock.wall() + 5}
     reader = FeedReader(log, nobody, clock)
     claimed = reader.status().read_through
@@ -222,7 +264,7 @@ async def test_read_through_never_goes_back(clock: VirtualClock) -> None:
 
 async def test_silence_is_no_fault(clock: VirtualClock) -> None:
     """A log that is read to its end is LIVE, however long nothing is published."""
-    log = ScriptedLog()
+    log = ScriptedLog(clock)
     reader = FeedReader(log, nobody, clock)
     async with running(reader):
         for _ in range(10):

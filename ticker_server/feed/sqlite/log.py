@@ -15,11 +15,11 @@ import structlog
 
 from ticker_server.clock import Clock
 from ticker_server.errors import PriceLogUnavailable
-from ticker_server.feed.log import Outcome, Published, Snapshot
+from ticker_server.feed.log import Batch, Outcome, Published
 from ticker_server.feed.sqlite.queue import Publication, PublicationQueue
 from ticker_server.feed.sqlite.recent import RecentTicks
 from ticker_server.feed.sqlite.storage import State, Storage
-from ticker_server.model.acceptance import Acceptance, Reason, Record
+from ticker_server.model.acceptance import Acceptance, Numbering, Positions, Reason, Record, Snapshot
 from ticker_server.model.tick import AcceptedTick, Tick
 
 __all__ = ["SqliteLog"]
@@ -36,6 +36,9 @@ _RECENT = 65_536
 _RETENTION = 7 * 24 * 3600 * 1_000_000_000
 _PRUNE_SECONDS = 600.0
 _PRUNE_CHUNK = 5_000
+
+_PARTITION = 0
+"""The only one."""
 
 _DUPLICATE = Published(Outcome.DUPLICATE)
 _UNKNOWN = Published(Outcome.UNKNOWN)
@@ -66,11 +69,12 @@ class SqliteLog:
         self._epoch = ""
         self._end = 0
         self._acceptance: Acceptance | None = None
-        self._opened_with = Snapshot((), 0)
+        self._opened_with = Snapshot({}, ())
         self._waiting = PublicationQueue(MAX_WAITING_TICKS, _GROUP)
         self._recent = RecentTicks(_RECENT)
         self._told_time = 0
         self._in_flight_since: int | None = None
+        self._asked: int | None = None
         self._work = asyncio.Event()
         self._grown = asyncio.Event()
         self._closing = False
@@ -80,7 +84,8 @@ class SqliteLog:
         self._storage = await self._in_thread(partial(Storage, self._path))
         state = await self._in_thread(self._storage.load)
         self._resume_from(state)
-        self._opened_with = Snapshot([numbering.newest for numbering in state.numberings], self._end)
+        copies = [Numbering(numbering.newest, dict(numbering.publishers)) for numbering in state.numberings]
+        self._opened_with = Snapshot({_PARTITION: self._end}, copies)
 
     @property
     def epoch(self) -> str:
@@ -88,7 +93,7 @@ class SqliteLog:
         return self._epoch
 
     def snapshot(self) -> Snapshot:
-        """Return where the log stood when it was opened."""
+        """Return where the log stood when it was opened; `read` goes on from its positions."""
         return self._opened_with
 
     async def publish(self, ticks: Sequence[Tick]) -> list[Published]:
@@ -107,12 +112,13 @@ class SqliteLog:
         except TimeoutError:
             return [_UNKNOWN] * len(ticks)
 
-    async def read(self, position: int) -> AsyncIterator[Sequence[AcceptedTick]]:
-        """Yield batches of ticks above a position, in order, and wait for more at the end. Never ends.
+    async def read(self, positions: Positions) -> AsyncIterator[Batch]:
+        """Yield what is above the positions, in order, and wait for more at the end. Never ends.
 
         Raises:
             PriceLogUnavailable: the file cannot be read just now.
         """
+        position = positions.get(_PARTITION, 0)
         while True:
             grown = self._grown
             batch = self._from_memory(position)
@@ -120,16 +126,21 @@ class SqliteLog:
                 batch = await self._from_file(position)
             if batch:
                 position = batch[-1].sequence
-                yield batch
+                yield Batch(batch, {_PARTITION: position})
             else:
                 await grown.wait()
 
-    def read_through(self, position: int) -> int:
-        """Return an instant before which every accepted tick is at or below a position (nanoseconds)."""
+    def read_through(self, positions: Positions) -> int:
+        """Return an instant before which every accepted tick is at or below the positions (nanoseconds)."""
+        position = positions.get(_PARTITION, 0)
         if position < self._end:
             following = self._from_memory(position)
             return following[0].accept_time if following else 0
         return self._tell_time() if self._in_flight_since is None else self._in_flight_since
+
+    def answered(self) -> int:
+        """Return when the disk last answered, on the monotonic clock; now, if nothing is asked of it."""
+        return self._clock.monotonic() if self._asked is None else self._asked
 
     async def run(self) -> None:
         """Write what is published and prune what is old, until `stop`."""
@@ -158,6 +169,7 @@ class SqliteLog:
 
     async def _commit(self, group: Sequence[Publication]) -> None:
         try:
+            self._asked = self._clock.monotonic()
             acceptance = await self._ready_acceptance()
             self._in_flight_since = self._tell_time()
             accepted, outcomes = self._accept(acceptance, group, self._in_flight_since)
@@ -178,7 +190,7 @@ class SqliteLog:
                 publication.succeed(published)
             self._wake_readers()
         finally:
-            self._in_flight_since = None
+            self._in_flight_since = self._asked = None
 
     def _accept(
         self, acceptance: Acceptance, group: Sequence[Publication], accept_time: int

@@ -211,7 +211,7 @@ async def test_unreadable_file(logs: SqliteLogs) -> None:
     execute(logs, "ALTER TABLE price_tick RENAME TO away")
 
     with pytest.raises(PriceLogUnavailable):
-        await anext(log.read(0))
+        await anext(log.read({}))
 
     execute(logs, "ALTER TABLE away RENAME TO price_tick")
     assert len(await read_through(log, 0, 1)) == 1
@@ -254,7 +254,9 @@ async def test_old_ticks_are_pruned(logs: SqliteLogs, clock: VirtualClock) -> No
     await idle(log)
 
     assert execute(logs, "SELECT sequence FROM price_tick") == [(4,)]
-    assert {tick.stock_id: (tick.price, tick.tick_number) for tick in log.snapshot().newest} == {
+    assert {
+        tick.stock_id: (tick.price, tick.tick_number) for tick in (each.newest for each in log.snapshot().numberings)
+    } == {
         "AAPL": ("2", 2),
         "OLD": ("7", 1),
         "NEW": ("8", 1),
@@ -276,7 +278,7 @@ async def test_numbering_survives_the_pruning_of_everything(logs: SqliteLogs, cl
 
     log = await logs.open()
 
-    assert log.snapshot().position == 2
+    assert log.snapshot().positions == {0: 2}
     assert (await log.publish([Tick("AAPL", "3")]))[0].sequence == 3
     assert [tick.tick_number for tick in await read_through(log, 0, 3)] == [3]
 
@@ -308,9 +310,9 @@ async def test_position_at_the_end_is_read_through_now(logs: SqliteLogs, clock: 
     await log.publish([Tick("AAPL", "2")])
     clock.advance(10)
 
-    assert log.read_through(2) == clock.wall()
-    assert log.read_through(1) == clock.wall() - 10 * SECOND
-    assert log.read_through(0) == clock.wall() - 20 * SECOND
+    assert log.read_through({0: 2}) == clock.wall()
+    assert log.read_through({0: 1}) == clock.wall() - 10 * SECOND
+    assert log.read_through({0: 0}) == clock.wall() - 20 * SECOND
 
 
 async def test_nothing_is_claimed_of_what_is_in_the_file_only(logs: SqliteLogs) -> None:
@@ -319,7 +321,7 @@ async def test_nothing_is_claimed_of_what_is_in_the_file_only(logs: SqliteLogs) 
     await logs.kill()
     log = await logs.open()
 
-    assert log.read_through(1) == 0
+    assert log.read_through({0: 1}) == 0
 
 
 async def test_commit_on_its_way_holds_the_claim_back(logs: SqliteLogs, clock: VirtualClock) -> None:
@@ -332,23 +334,23 @@ async def test_commit_on_its_way_holds_the_claim_back(logs: SqliteLogs, clock: V
     await turns()
 
     clock.advance(60)
-    claim = log.read_through(0)
+    claim = log.read_through({0: 0})
     logs.write_lock.release()
     await publishing
 
     assert claim == begun
     assert (await read_through(log, 0, 1))[0].accept_time == begun
-    assert log.read_through(1) == clock.wall()
+    assert log.read_through({0: 1}) == clock.wall()
 
 
 async def test_clock_set_back_breaks_no_claim(logs: SqliteLogs, clock: VirtualClock) -> None:
     """After the wall clock was set back, ticks are accepted no earlier than what was claimed as read."""
     log = await logs.open()
-    claim = log.read_through(0)
+    claim = log.read_through({0: 0})
 
     clock.set_wall("2026-03-02T11:00:00+00:00")
 
-    assert log.read_through(0) == claim
+    assert log.read_through({0: 0}) == claim
     await log.publish([Tick("AAPL", "1")])
     assert (await read_through(log, 0, 1))[0].accept_time >= claim
 
