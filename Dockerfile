@@ -1,4 +1,5 @@
 # The server in a container: not root, nothing written outside /data, so that it runs with a read-only root.
+# compose.yaml runs it with Kafka and PostgreSQL; alone it is embedded:
 #
 #   docker build -t stock-ticker .
 #   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges \
@@ -24,7 +25,7 @@ RUN mkdir /data
 FROM python:3.13-slim
 COPY --from=build /opt/ticker /opt/ticker
 COPY --from=build --chown=65532:65532 /data /data
-COPY scripts/health_check.py /opt/health_check.py
+COPY scripts/health_check.py scripts/publish_market.py /opt/
 ENV PATH=/opt/ticker/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -11,6 +11,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.gateways import running_gateway
+from tests.support.servers import broker, mark_by_fixture, postgres, postgres_url, topic_prefix
 from tests.support.virtual_clock import VirtualClock
 from tests.support.wire import Stubs
 from ticker_server.app import Gateway
@@ -19,6 +20,14 @@ from ticker_server.catalog import sqlite_url, upgrade
 # How long an example takes says something about the machine's other work, not about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# The fixtures of the real servers, for all tests.
+__all__ = ["broker", "postgres", "postgres_url", "topic_prefix"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a real server."""
+    mark_by_fixture(items)
 
 
 @pytest.fixture(autouse=True)
