@@ -6,8 +6,10 @@ from ticker_server.catalog.addition import AddedStock
 from ticker_server.catalog.database import Database, DatabaseUnusable
 from ticker_server.catalog.directory import StockDirectory
 from ticker_server.catalog.engine import open_database, sqlite_url
+from ticker_server.catalog.finder import StockFinder
 from ticker_server.catalog.migrate import downgrade, upgrade
 from ticker_server.catalog.outbox import OutboxRelay
+from ticker_server.catalog.purge import Purge
 from ticker_server.catalog.service import Catalog, RemovedStocks
 
 __all__ = [
@@ -16,8 +18,10 @@ __all__ = [
     "Database",
     "DatabaseUnusable",
     "OutboxRelay",
+    "Purge",
     "RemovedStocks",
     "StockDirectory",
+    "StockFinder",
     "downgrade",
     "open_database",
     "sqlite_url",

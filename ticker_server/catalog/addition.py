@@ -57,10 +57,18 @@ async def add_stocks(
 
 
 async def _lock_users(repository: Repository, user_ids: set[str], now: int) -> None:
-    missing = user_ids - await repository.users.lock(user_ids)
-    if missing:
-        await repository.users.insert_missing(missing, now)
-        await repository.users.lock(missing)  # another transaction may have inserted them first
+    """Lock the users, and first make those that are missing.
+
+    Several users are made before any is locked. Who waits for another one's new user then holds no lock that this one
+    could want, and locks are taken in the order of the ids: no deadlock.
+    """
+    if len(user_ids) == 1 and await repository.users.lock(user_ids):
+        return
+    while True:
+        await repository.users.insert_missing(user_ids, now)
+        if await repository.users.lock(user_ids) == user_ids:
+            return
+        # Another transaction has deleted one of them in between.
 
 
 async def _refuse_above_limit(repository: Repository, created: set[Key], limit: int) -> None:
@@ -90,8 +98,7 @@ async def _store(
     for change in await repository.outbox.append(changes):
         assert isinstance(change, SubscriptionChanged)
         changed[change.subscription.user_id, change.subscription.stock_id] = change.subscription
-    await repository.subscriptions.insert([each for key, each in changed.items() if key not in stored])
-    await repository.subscriptions.replace([each for key, each in changed.items() if key in stored])
+    await repository.subscriptions.store(list(changed.values()))
     return changed
 
 

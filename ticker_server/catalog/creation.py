@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ticker_server.catalog.outbox_table import NO_REVISION
@@ -20,12 +19,14 @@ async def create_stock(
     stock: Stock,
     *,
     compared: frozenset[str],
-    newest_sequence: Callable[[str], int],
+    newest_sequence: int,
+    log_epoch: str,
 ) -> Stock:
     """Store a stock and return it; return the stored one where it exists with the same content.
 
     `compared` names the fields (`name`, `currency`) that the caller asked for; the others take their defaults for a
-    new stock and what is stored otherwise.
+    new stock and what is stored otherwise. `newest_sequence` is the newest known one of this stock in the epoch
+    `log_epoch` of the price log, 0 for none; where it was deleted before, what is not above it stays hidden.
 
     Raises:
         StockAlreadyExists: It exists, or existed, with other content.
@@ -37,11 +38,19 @@ async def create_stock(
             _refuse_differences(stored, stock, compared)
             return stored.stock
         _refuse_differences(stored, stock, compared & {"currency"})
-        hidden_through = max(stored.stock.hidden_through, newest_sequence(stock.stock_id))
-        stock = replace(stock, currency=stored.stock.currency, hidden_through=hidden_through)
+        stock = replace(
+            _hiding(stored.stock, newest_sequence, log_epoch), name=stock.name, create_time=stock.create_time
+        )
         await repository.stocks.replace(stock)
     await repository.outbox.append([StockCreated(stock, NO_REVISION)])
     return stock
+
+
+def _hiding(stored: Stock, newest_sequence: int, log_epoch: str) -> Stock:
+    """Return the stock with what it has to hide now; what it hid stays hidden where nothing newer is known."""
+    if newest_sequence == 0 or stored.hides(newest_sequence, log_epoch):
+        return stored
+    return replace(stored, hidden_through=newest_sequence, hidden_epoch=log_epoch)
 
 
 def _refuse_differences(stored: StoredStock, wanted: Stock, compared: frozenset[str]) -> None:

@@ -86,6 +86,7 @@ def _stock_payload(stock: Stock) -> dict[str, Any]:
         "currency": stock.currency,
         "create_time": stock.create_time,
         "hidden_through": stock.hidden_through,
+        "hidden_epoch": stock.hidden_epoch,
     }
 
 

@@ -16,7 +16,7 @@ __all__ = ["stock_from", "stock_values", "subscription_from", "subscription_valu
 
 def stock_from(row: Row[Any]) -> Stock:
     """Return the stock of a row of `stock`."""
-    return Stock(row.stock_id, row.name, row.currency, row.create_time_ns, row.hidden_through)
+    return Stock(row.stock_id, row.name, row.currency, row.create_time_ns, row.hidden_through, row.hidden_epoch or "")
 
 
 def stock_values(stock: Stock) -> dict[str, Any]:
@@ -28,6 +28,7 @@ def stock_values(stock: Stock) -> dict[str, Any]:
         "create_time_ns": stock.create_time,
         "delete_time_ns": None,
         "hidden_through": stock.hidden_through,
+        "hidden_epoch": stock.hidden_epoch or None,
     }
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ticker_server.catalog.addition import AddedStock, add_stocks
 from ticker_server.catalog.creation import create_stock
 from ticker_server.catalog.database import Database
+from ticker_server.catalog.deletion import delete_stock, delete_user
+from ticker_server.catalog.loading import SubscriptionLoader
 from ticker_server.catalog.outbox_table import NO_REVISION
 from ticker_server.catalog.repository import Repository
 from ticker_server.clock import Clock
 from ticker_server.errors import StockNotFound, UserNotFound
-from ticker_server.model.change import Change, StockDeleted, StockRenamed, SubscriptionRemoved, UserDeleted
+from ticker_server.model.change import Change, StockRenamed, SubscriptionRemoved
 from ticker_server.model.stock import Stock, User
 from ticker_server.model.subscription import Subscription, Wish
 
@@ -38,8 +40,9 @@ class Catalog:
     A change is durable when its method returns. One that has begun is carried through even if its caller is
     cancelled. Every method raises DatabaseUnavailable while the database is away.
 
-    `newest_sequence` tells the newest known sequence of a stock (0 for none). `on_commit` is called with the changes
-    of a transaction right after its commit and before its caller goes on. It must not raise.
+    `newest_sequence` tells the newest known sequence of a stock (0 for none) in the epoch that `log_epoch` tells, which
+    is empty while it is not known. `on_commit` is called with the changes of a transaction right after its commit and
+    before its caller goes on; those of transactions that run at once come in any order. It must not raise.
     """
 
     def __init__(
@@ -48,14 +51,17 @@ class Catalog:
         *,
         clock: Clock,
         newest_sequence: Callable[[str], int],
+        log_epoch: Callable[[], str],
         on_commit: Callable[[Sequence[Change]], None],
         max_subscriptions_per_user: int = 100,
     ) -> None:
         self._database = database
         self._clock = clock
         self._newest_sequence = newest_sequence
+        self._log_epoch = log_epoch
         self._on_commit = on_commit
         self._max_subscriptions = max_subscriptions_per_user
+        self._loader = SubscriptionLoader(database)
 
     async def create_stock(self, stock_id: str, *, name: str | None, currency: str | None) -> Stock:
         """Create a stock, or return it where it exists with the same content.
@@ -70,7 +76,11 @@ class Catalog:
         compared = frozenset(field for field, value in (("name", name), ("currency", currency)) if value is not None)
         return await self._write(
             lambda repository: create_stock(
-                repository, wanted, compared=compared, newest_sequence=self._newest_sequence
+                repository,
+                wanted,
+                compared=compared,
+                newest_sequence=self._newest_sequence(stock_id),
+                log_epoch=self._log_epoch(),
             )
         )
 
@@ -100,22 +110,15 @@ class Catalog:
 
     async def delete_stock(self, stock_id: str) -> int:
         """Delete a stock and its subscriptions; return how many those were. Raises StockNotFound."""
-
-        async def delete(repository: Repository) -> int:
-            await _listed(repository, stock_id)
-            ended = await repository.subscriptions.delete_of_stock(stock_id)
-            await repository.stocks.bury(stock_id, self._clock.wall())
-            await repository.outbox.append([StockDeleted(stock_id, NO_REVISION)])
-            return ended
-
-        return await self._write(delete)
+        return await self._write(lambda repository: delete_stock(repository, stock_id, now=self._clock.wall()))
 
     async def create_user(self, user_id: str) -> User:
         """Create a user, or return the one that exists."""
 
         async def create(repository: Repository) -> User:
-            await repository.users.insert_missing([user_id], self._clock.wall())
-            return await _existing(repository, user_id)
+            while (user := await repository.users.find(user_id)) is None:
+                await repository.users.insert_missing([user_id], self._clock.wall())
+            return user
 
         return await self._write(create)
 
@@ -125,15 +128,7 @@ class Catalog:
 
     async def delete_user(self, user_id: str) -> int:
         """Delete a user and its subscriptions; return how many those were. Raises UserNotFound."""
-
-        async def delete(repository: Repository) -> int:
-            await _lock_user(repository, user_id)
-            ended = await repository.subscriptions.delete_of_user(user_id)
-            await repository.users.delete(user_id)
-            await repository.outbox.append([UserDeleted(user_id, NO_REVISION)])
-            return ended
-
-        return await self._write(delete)
+        return await self._write(lambda repository: delete_user(repository, user_id))
 
     async def add_stocks(
         self, wishes: Sequence[Wish], *, field: Callable[[int], str] | None = None
@@ -185,7 +180,11 @@ class Catalog:
 
     async def subscriptions_of(self, user_id: str) -> list[Subscription]:
         """Return all subscriptions of a user, in the order of the stock ids. Raises UserNotFound."""
-        return await self.list_subscriptions(user_id)
+        return await self._loader.load(user_id)
+
+    async def subscriptions_of_all(self, user_ids: Collection[str]) -> dict[str, list[Subscription]]:
+        """Return all subscriptions of each of the users that exist, in the order of the stock ids."""
+        return await self._loader.load_many(user_ids)
 
     async def _read(self, work: Callable[[Repository], Awaitable[_Result]]) -> _Result:
         async def transaction() -> _Result:

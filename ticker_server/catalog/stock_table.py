@@ -72,6 +72,8 @@ class StockTable:
             update(table).where(table.c.stock_id == stock.stock_id).values(stock_values(stock))
         )
 
-    async def bury(self, stock_id: str, at: int) -> None:
-        """Make a stock a tombstone."""
-        await self._connection.execute(update(table).where(table.c.stock_id == stock_id).values(delete_time_ns=at))
+    async def bury(self, stock_id: str, *, at: int, revision: int) -> None:
+        """Make a stock a tombstone and end its subscriptions, whose revisions are all below that of this change."""
+        await self._connection.execute(
+            update(table).where(table.c.stock_id == stock_id).values(delete_time_ns=at, ended_through=revision)
+        )

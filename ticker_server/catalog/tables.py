@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     MetaData,
     String,
@@ -54,15 +55,20 @@ stock = Table(
     Column("create_time_ns", BigInteger, nullable=False),
     # A deleted stock stays as a tombstone, because its currency must never change: NULL = listed.
     Column("delete_time_ns", BigInteger, nullable=True),
-    # The newest sequence of the stock's former life; prices up to it are not shown. 0 = never deleted.
+    # The newest sequence of the stock's former life; prices up to it are not shown. 0 = none is hidden.
     Column("hidden_through", BigInteger, nullable=False),
+    # The epoch of the price log in which `hidden_through` counts; NULL where none is hidden.
+    Column("hidden_epoch", Text, nullable=True),
+    # The revision of the stock's last deletion. Subscriptions up to it have ended, even where their rows are still
+    # stored: a million of them are removed little by little. 0 = never deleted.
+    Column("ended_through", BigInteger, server_default="0", nullable=False),
 )
 
 user_stock_subscription = Table(
     "user_stock_subscription",
     metadata,
     Column("user_id", _id(64), ForeignKey("user.user_id"), primary_key=True),
-    Column("stock_id", _id(16), ForeignKey("stock.stock_id"), primary_key=True, index=True),
+    Column("stock_id", _id(16), ForeignKey("stock.stock_id"), primary_key=True),
     Column("time_zone", String(64), nullable=False),
     # NULL = every tick.
     Column("frequency_ns", BigInteger, CheckConstraint("frequency_ns > 0", name="frequency"), nullable=True),
@@ -75,6 +81,8 @@ user_stock_subscription = Table(
     Column("create_time_ns", BigInteger, nullable=False),
     Column("update_time_ns", BigInteger, nullable=False),
     CheckConstraint("(window_start IS NULL) = (window_end IS NULL)", name="window"),
+    # Counts and finds the subscriptions that end with their stock, from the index alone.
+    Index("ix_user_stock_subscription_stock_id_revision", "stock_id", "revision"),
 )
 
 outbox = Table(

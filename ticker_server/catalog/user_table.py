@@ -28,8 +28,11 @@ class UserTable:
 
     async def insert_missing(self, user_ids: Collection[str], at: int) -> None:
         """Store the users that are not stored yet."""
-        rows = [{"user_id": user_id, "create_time_ns": at} for user_id in sorted(user_ids)]
-        await insert_missing(self._connection, table, rows)
+        rows = [
+            {"user_id": user_id, "create_time_ns": at} for user_id in sorted(user_ids)
+        ]  # one order for all, as below
+        if rows:
+            await insert_missing(self._connection, table, rows)
 
     async def lock(self, user_ids: Collection[str]) -> set[str]:
         """Return which of the users exist; no one else changes these until the end of the transaction."""

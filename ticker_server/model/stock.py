@@ -16,7 +16,8 @@ class Stock:
     """Something with a price. Times are nanoseconds since the epoch.
 
     `hidden_through` is the newest sequence that existed when the stock was created again after a deletion: prices up
-    to it belong to its former life and are not shown. It is 0 for a stock that was never deleted.
+    to it belong to its former life and are not shown. It counts in one epoch of the price log only, `hidden_epoch`: in
+    another log the same sequence is another tick. They are 0 and empty where nothing is hidden.
     """
 
     stock_id: str
@@ -24,6 +25,11 @@ class Stock:
     currency: str
     create_time: int
     hidden_through: int = 0
+    hidden_epoch: str = ""
+
+    def hides(self, sequence: int, epoch: str) -> bool:
+        """Tell whether a tick, by its sequence in an epoch of the price log, belongs to the stock's former life."""
+        return sequence <= self.hidden_through and epoch == self.hidden_epoch
 
 
 @dataclass(frozen=True, slots=True)

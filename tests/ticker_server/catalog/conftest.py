@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.support.postgres import Postgres
 from ticker_server.catalog.database import Database
 from ticker_server.catalog.engine import open_database, sqlite_url
 from ticker_server.catalog.migrate import upgrade
 from ticker_server.catalog.service import Catalog
+from ticker_server.catalog.tables import metadata
 from ticker_server.clock import Timer
 from ticker_server.model.change import Change
 from ticker_server.model.schedule import Schedule
@@ -48,6 +51,7 @@ class Bench:
     clock: StandingClock
     committed: list[Change] = field(default_factory=list)
     newest: dict[str, int] = field(default_factory=dict)
+    epoch: str = "epoch-1"
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +76,46 @@ async def sqlite_database(sqlite_file: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def emptied_postgres(postgres: Postgres) -> Callable[[], str]:
+    """Return a function that empties a migrated PostgreSQL database and returns its URL: 5 ms instead of 100."""
+    postgres.create_database("catalog")
+    url = postgres.url("catalog")
+    upgrade(url)
+    tables = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+
+    def empty() -> str:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )  # what a failed test has left behind
+            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+        return url
+
+    return empty
+
+
+@pytest.fixture
+def postgres_catalog_url(emptied_postgres: Callable[[], str]) -> str:
+    """Return the URL of a migrated, empty PostgreSQL database."""
+    return emptied_postgres()
+
+
+@pytest.fixture
+async def postgres_database(postgres_catalog_url: str) -> AsyncIterator[Database]:
+    """Return an open PostgreSQL database, for what only PostgreSQL does."""
+    database = open_database(postgres_catalog_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """Return the URL of a migrated, empty database; a parameter per kind of database."""
-    return sqlite_url(request.getfixturevalue(f"{request.param}_file"))
+    if request.param == "sqlite":
+        return sqlite_url(request.getfixturevalue("sqlite_file"))
+    return str(request.getfixturevalue("postgres_catalog_url"))
 
 
 @pytest.fixture
@@ -96,10 +136,31 @@ def bench(database: Database) -> Bench:
         database,
         clock=clock,
         newest_sequence=lambda stock_id: newest.get(stock_id, 0),
+        log_epoch=lambda: bench.epoch,
         on_commit=committed.extend,
         max_subscriptions_per_user=3,
     )
-    return Bench(catalog, clock, committed, newest)
+    bench = Bench(catalog, clock, committed, newest)
+    return bench
+
+
+@pytest.fixture
+async def postgres_catalogs(postgres_catalog_url: str) -> AsyncIterator[list[Catalog]]:
+    """Return the catalogs of two gateways on one PostgreSQL, each with connections of its own."""
+    databases = [open_database(postgres_catalog_url) for _ in range(2)]
+    yield [
+        Catalog(
+            database,
+            clock=StandingClock(),
+            newest_sequence=lambda _stock_id: 0,
+            log_epoch=str,
+            on_commit=lambda _changes: None,
+            max_subscriptions_per_user=3,
+        )
+        for database in databases
+    ]
+    for database in databases:
+        await database.close()
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 from typing import Any
 
 import pytest
 
 from ticker_server.catalog.addition import AddedStock
+from ticker_server.catalog.service import Catalog
 from ticker_server.errors import LimitExceeded, StockNotFound, UserNotFound
 from ticker_server.model.change import SubscriptionChanged
 from ticker_server.model.schedule import DEFAULT_WINDOW, Schedule, Window
@@ -161,8 +163,8 @@ async def test_limit_holds_for_users_at_once(bench: Any, wishes: MakeWishes) -> 
         assert len(await bench.catalog.subscriptions_of(user_id)) == 3
 
 
-async def test_changes_at_once_are_told_in_order(bench: Any, wishes: MakeWishes) -> None:
-    """Eight tasks that each replace one subscription ten times get 80 revisions, told in growing order."""
+async def test_changes_at_once_are_each_told(bench: Any, wishes: MakeWishes) -> None:
+    """Eight tasks that each replace one subscription ten times get 80 revisions, and the highest is what is stored."""
 
     async def replace(task: int) -> None:
         for turn in range(10):
@@ -172,9 +174,8 @@ async def test_changes_at_once_are_told_in_order(bench: Any, wishes: MakeWishes)
     revisions = [change.revision for change in bench.committed]
     (stored,) = await bench.catalog.subscriptions_of("ana")
 
-    assert revisions == sorted(set(revisions))
-    assert len(revisions) == 80
-    assert bench.committed[-1] == SubscriptionChanged(stored)
+    assert len(set(revisions)) == len(revisions) == 80
+    assert max(bench.committed, key=lambda change: change.revision) == SubscriptionChanged(stored)
 
 
 async def test_largest_batch_is_stored(bench: Any, wishes: MakeWishes) -> None:
@@ -190,3 +191,69 @@ async def test_empty_batch_is_nothing(bench: Any) -> None:
     """No wishes, no results."""
     assert await bench.catalog.add_stocks([]) == []
     assert bench.committed == []
+
+
+async def test_gateways_keep_the_limit_together(postgres_catalogs: Sequence[Catalog], wishes: MakeWishes) -> None:
+    """Two gateways that add for one user at once do not get past the limit of three."""
+    one, other = postgres_catalogs
+    for stock_id in ("A", "B", "C", "D"):
+        await one.create_stock(stock_id, name=None, currency=None)
+    for round_ in range(10):
+        user_id = f"user{round_}"
+        await one.add_stocks(wishes(user_id, "A", "B"))
+        outcomes = await asyncio.gather(
+            one.add_stocks(wishes(user_id, "C")), other.add_stocks(wishes(user_id, "D")), return_exceptions=True
+        )
+
+        assert sorted(type(each).__name__ for each in outcomes) == ["LimitExceeded", "list"]
+        assert len(await one.subscriptions_of(user_id)) == 3
+
+
+async def test_new_user_is_made_once_by_many(postgres_catalogs: Sequence[Catalog], wishes: MakeWishes) -> None:
+    """A user that several gateways need at once is made by one of them, and all their wishes are stored."""
+    for stock_id in ("A", "B", "C"):
+        await postgres_catalogs[0].create_stock(stock_id, name=None, currency=None)
+    for round_ in range(10):
+        user_id = f"user{round_}"
+        await asyncio.gather(
+            *(
+                postgres_catalogs[number % 2].add_stocks(wishes(user_id, stock_id))
+                for number, stock_id in enumerate("ABC")
+            )
+        )
+        stored = await postgres_catalogs[0].subscriptions_of(user_id)
+
+        assert [each.stock_id for each in stored] == ["A", "B", "C"]
+
+
+async def test_batches_of_many_users_do_not_block_each_other(
+    postgres_catalogs: Sequence[Catalog], wishes: MakeWishes
+) -> None:
+    """Batches for the same users, new ones and old ones in any order, all come through: there is no deadlock."""
+    await postgres_catalogs[0].create_stock("A", name=None, currency=None)
+    random = Random(7)
+    for _ in range(15):
+        users = [f"user{random.randrange(60)}" for _ in range(12)]
+        batches = [random.sample(users, len(users)) for _ in range(6)]
+        await asyncio.gather(
+            *(
+                postgres_catalogs[number % 2].add_stocks([wish for user_id in batch for wish in wishes(user_id, "A")])
+                for number, batch in enumerate(batches)
+            )
+        )
+
+
+async def test_adding_meets_the_end_of_its_user(postgres_catalogs: Sequence[Catalog], wishes: MakeWishes) -> None:
+    """A user that is deleted while a stock is added for it is gone, or made anew with that stock alone."""
+    one, other = postgres_catalogs
+    for stock_id in ("A", "B"):
+        await one.create_stock(stock_id, name=None, currency=None)
+    for round_ in range(10):
+        user_id = f"user{round_}"
+        await one.add_stocks(wishes(user_id, "A"))
+        await asyncio.gather(
+            one.delete_user(user_id), other.add_stocks(wishes(user_id, "B")), other.create_user(user_id)
+        )
+        left = await one.subscriptions_of_all([user_id])
+
+        assert left in ({}, {user_id: []}) or [each.stock_id for each in left[user_id]] == ["B"]

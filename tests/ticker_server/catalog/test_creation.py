@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from ticker_server.catalog.service import Catalog
 from ticker_server.errors import StockAlreadyExists, StockNotFound
 from ticker_server.model.change import StockCreated, StockDeleted
 from ticker_server.model.stock import Stock
@@ -58,7 +60,7 @@ async def test_deleted_stock_comes_back_without_its_prices(bench: Any) -> None:
     bench.clock.now += 10
     stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
 
-    assert stock == Stock("AAPL", "AAPL", "EUR", bench.clock.now, hidden_through=42)
+    assert stock == Stock("AAPL", "AAPL", "EUR", bench.clock.now, hidden_through=42, hidden_epoch="epoch-1")
     assert await bench.catalog.get_stock("AAPL") == stock
     assert bench.committed[1:] == [StockDeleted("AAPL", 2), StockCreated(stock, 3)]
 
@@ -72,6 +74,29 @@ async def test_hidden_prices_stay_hidden(bench: Any) -> None:
         stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
 
         assert stock.hidden_through == 42
+
+
+async def test_what_is_hidden_counts_in_its_epoch(bench: Any) -> None:
+    """After a change of the price log a new life hides the new log's ticks, however low their sequences are."""
+    await bench.catalog.create_stock("AAPL", name=None, currency=None)
+    for epoch, newest in (("epoch-1", 42), ("epoch-2", 7)):
+        bench.epoch, bench.newest["AAPL"] = epoch, newest
+        await bench.catalog.delete_stock("AAPL")
+        stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
+
+        assert (stock.hidden_through, stock.hidden_epoch) == (newest, epoch)
+        assert await bench.catalog.get_stock("AAPL") == stock
+
+
+async def test_older_sequence_uncovers_nothing(bench: Any) -> None:
+    """A gateway that knows less than the one that hid the prices does not bring them back."""
+    await bench.catalog.create_stock("AAPL", name=None, currency=None)
+    for newest in (42, 41):
+        bench.newest["AAPL"] = newest
+        await bench.catalog.delete_stock("AAPL")
+        stock = await bench.catalog.create_stock("AAPL", name=None, currency=None)
+
+    assert stock.hidden_through == 42
 
 
 async def test_tombstone_keeps_the_currency(bench: Any) -> None:
@@ -92,3 +117,29 @@ async def test_one_of_many_creators_creates(bench: Any) -> None:
 
     assert len(set(stocks)) == 1
     assert len(bench.committed) == 1
+
+
+async def test_gateways_create_one_stock(postgres_catalogs: Sequence[Catalog]) -> None:
+    """Of two gateways that create one stock at once, in its first or its second life, both get the same."""
+    for round_ in range(10):
+        created = await asyncio.gather(
+            *(catalog.create_stock("AAPL", name=None, currency=None) for catalog in postgres_catalogs)
+        )
+        deleted = await asyncio.gather(
+            *(catalog.delete_stock("AAPL") for catalog in postgres_catalogs), return_exceptions=True
+        )
+
+        assert created[0] == created[1], round_
+        assert sorted(type(each).__name__ for each in deleted) == ["StockNotFound", "int"]
+
+
+async def test_creator_and_deleter_meet(postgres_catalogs: Sequence[Catalog]) -> None:
+    """Where one gateway deletes a stock and another one creates it at once, either may come last, and both answer."""
+    one, other = postgres_catalogs
+    for _ in range(10):
+        await one.create_stock("AAPL", name=None, currency=None)
+        _, stock = await asyncio.gather(one.delete_stock("AAPL"), other.create_stock("AAPL", name=None, currency=None))
+        listed = await one.list_stocks()
+
+        assert stock.stock_id == "AAPL"
+        assert [each.stock_id for each in listed] in ([], ["AAPL"])

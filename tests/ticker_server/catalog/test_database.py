@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from ticker_server.catalog.database import Database
@@ -265,3 +266,137 @@ async def test_cancellation_leaves_the_database_in_order(sqlite_database: Databa
         await connection.execute(insert(user), {"user_id": "ben", "create_time_ns": 0})
 
     assert await count_users(sqlite_database) in {1, 2}
+
+
+async def test_work_that_hangs_keeps_nobody_waiting(database: Database) -> None:
+    """A caller is told to come again in time, and what it asked for is carried through all the same."""
+    database.answer_seconds = 0.05
+    go_on = asyncio.Event()
+
+    async def work() -> None:
+        async with database.writing() as connection:
+            await go_on.wait()
+            await connection.execute(insert(user), ANA)
+
+    with capture_logs() as logs, pytest.raises(DatabaseUnavailable, match="in time; the call is safe to repeat"):
+        await database.complete(work())
+    go_on.set()
+    await asyncio.wait(database._running)
+
+    assert [entry["cause"] for entry in logs] == ["no answer within 0.05 s"]
+    assert await count_users(database) == 1
+
+
+async def test_close_ends_what_hangs(database: Database) -> None:
+    """Closing does not wait for ever for work that hangs, and whoever still waits for it is told."""
+    began = asyncio.Event()
+
+    async def work() -> None:
+        async with database.reading():
+            began.set()
+            await asyncio.Event().wait()
+
+    database.answer_seconds = None
+    caller = asyncio.create_task(database.complete(work()))
+    await began.wait()
+    database.answer_seconds = 0.01
+    await database.close()
+
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        await caller
+
+
+async def test_few_causes_of_an_outage_are_logged(sqlite_database: Database) -> None:
+    """An outage that shows itself in ever other words does not fill the log."""
+
+    async def fail(cause: str) -> None:
+        async with sqlite_database.reading():
+            raise OSError(cause)
+
+    with capture_logs() as logs:
+        for number in range(20):
+            with pytest.raises(DatabaseUnavailable):
+                await fail(f"cause {number % 10}")
+        await count_users(sqlite_database)
+
+    assert [entry["event"] for entry in logs] == ["database unavailable"] * 5 + ["database available again"]
+
+
+async def add_ana(connection: AsyncConnection) -> str:
+    """Store a user, and return its id."""
+    await connection.execute(insert(user), ANA)
+    return "ana"
+
+
+async def add_ben(connection: AsyncConnection, opened: str) -> None:
+    """Store another user, once the first was."""
+    assert opened == "ana"
+    await connection.execute(insert(user), {"user_id": "ben", "create_time_ns": 0})
+
+
+async def test_held_transaction_is_kept_around_a_block(database: Database) -> None:
+    """What is done before the block and after it is one transaction, seen by nobody before its end."""
+    async with database.held(add_ana, add_ben) as opened:
+        assert opened == "ana"
+        assert await count_users(database) == 0
+
+    assert await count_users(database) == 2
+
+
+async def test_failed_block_rolls_its_held_transaction_back(database: Database) -> None:
+    """A block that raises leaves nothing of what was done before it, and its error comes out as it is."""
+    with pytest.raises(KeyError):
+        async with database.held(add_ana, add_ben):
+            raise KeyError
+    await add_user(database)
+
+    assert await count_users(database) == 1
+
+
+async def test_held_transaction_that_cannot_begin_is_told(database: Database) -> None:
+    """Where the beginning fails there is no block, and where the end fails the block was for nothing."""
+    await add_user(database)
+    with pytest.raises(IntegrityError):
+        async with database.held(add_ana, add_ben):
+            raise AssertionError("not opened")
+
+    async def find(_connection: AsyncConnection) -> str:
+        return "ana"
+
+    async def fail(_connection: AsyncConnection, _opened: str) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        async with database.held(find, fail):
+            pass
+
+
+async def test_cancelled_holder_gives_its_transaction_up(database: Database) -> None:
+    """A task that is cancelled within its block ends at once, and its transaction by itself."""
+    began = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.held(add_ana, add_ben):
+            began.set()
+            await asyncio.Event().wait()
+
+    holder = asyncio.create_task(hold())
+    await began.wait()
+    holder.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holder
+    await asyncio.wait(database._running)
+
+    assert await count_users(database) == 0
+
+
+async def test_closing_ends_what_is_held(database: Database) -> None:
+    """A block that outlasts its database is told in the end that it was for nothing."""
+
+    async def hold() -> None:
+        async with database.held(add_ana, add_ben):
+            database.answer_seconds = 0.01
+            await database.close()
+
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        await hold()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import time
+import traceback
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from ticker_server.catalog.database import Database, DatabaseUnusable
-from ticker_server.catalog.engine import migration_engine, open_database, sqlite_url
+from ticker_server.catalog.engine import migration_engine, open_database, place_of, sqlite_url
 from ticker_server.catalog.migrate import upgrade
 from ticker_server.errors import DatabaseUnavailable
 
@@ -35,6 +37,10 @@ async def test_any_path_can_be_a_database(tmp_path: Path, directory: str) -> Non
         ("", "does not read like"),
         ("ticker.db", "does not read like"),
         ("mysql://root@localhost/ticker", "mysql"),
+        ("postgres://ana@localhost/ticker", "'postgres'"),
+        ("postgresql+asyncpg://ana@localhost/ticker", "asyncpg"),
+        ("postgresql://ana@localhost", "no database"),
+        ("postgresql://ana@localhost:port/ticker", "does not read like"),
         ("sqlite://", "no file"),
         ("sqlite:///:memory:", "no file"),
     ],
@@ -43,52 +49,67 @@ def test_other_url_is_refused(url: str, hint: str) -> None:
     """A URL that leads to no database of a supported kind is refused with what would do."""
     with pytest.raises(DatabaseUnusable, match=hint):
         open_database(url)
-    with pytest.raises(DatabaseUnusable, match="sqlite:///PATH"):
+    with pytest.raises(DatabaseUnusable, match=r"sqlite:///PATH|postgresql://USER@HOST/DATABASE"):
         migration_engine(url)
 
 
-def test_password_of_a_refused_url_is_not_told() -> None:
-    """The message of a refusal does not repeat the URL."""
+@pytest.mark.parametrize(
+    "url", ["mysql://root:geheim@localhost/ticker", "postgresql://ana:geheim@host:port/x", "postgresql://ana:geheim@"]
+)
+def test_password_of_a_refused_url_is_not_told(url: str) -> None:
+    """Neither the message of a refusal nor its cause repeats the URL."""
     with pytest.raises(DatabaseUnusable) as caught:
-        open_database("mysql://root:secret@localhost/ticker")
+        open_database(url)
 
-    assert "secret" not in str(caught.value)
+    assert "geheim" not in "".join(traceback.format_exception(caught.value)[-1:])
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("busy_timeout", 5000), ("foreign_keys", 1)]
+    ("url", "place"),
+    [
+        ("sqlite:////data/ticker.db", "/data/ticker.db"),
+        ("postgresql://ana:geheim@db.example:5433/ticker?sslmode=require", "db.example:5433/ticker"),
+        ("postgresql+psycopg://ana:geheim@db.example/ticker", "db.example/ticker"),
+        ("postgresql:///ticker?host=/run/postgresql&password=geheim", "/run/postgresql/ticker"),
+        ("postgresql:///ticker?host=one:5432&host=two:5432", "one:5432,two:5432/ticker"),
+        ("postgresql:///ticker", "localhost/ticker"),
+    ],
 )
-async def test_sqlite_connection_is_safe(sqlite_file: Path, pragma: str, value: object) -> None:
-    """A SQLite connection writes ahead, syncs each commit, waits for others, and enforces foreign keys."""
-    database = open_database(sqlite_url(sqlite_file))
+def test_place_tells_where_and_nothing_else(url: str, place: str) -> None:
+    """A database is named in logs by its file, or by host and database."""
+    assert place_of(make_url(url)) == place
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "postgresql+psycopg"])
+async def test_both_spellings_of_postgresql_lead_there(postgres_catalog_url: str, kind: str) -> None:
+    """A URL may name the driver or leave it out."""
+    url = postgres_catalog_url.replace("postgresql", kind, 1)
+    database = open_database(url)
     async with database.reading() as connection:
-        found = (await connection.execute(text(f"PRAGMA {pragma}"))).scalar_one()
+        assert (await connection.execute(text("SELECT count(*) FROM stock"))).scalar_one() == 0
     await database.close()
-
-    assert found == value
-
-
-async def test_failed_connection_leaves_no_thread(tmp_path: Path) -> None:
-    """A database that cannot be opened leaves nothing running when the failure is told."""
-    before = set(threading.enumerate())
-    database = open_database(sqlite_url(tmp_path / "missing" / "ticker.db"))
-    with pytest.raises(DatabaseUnavailable):
-        await read(database)
-    left = {thread for thread in threading.enumerate() if thread not in before}
-    await database.close()
-
-    assert not [thread.name for thread in left if "worker_thread" in thread.name]
+    upgrade(url)
 
 
-async def read(database: Database) -> None:
-    """Begin a transaction."""
-    async with database.reading():
-        pass
+async def test_at_most_four_connections_are_made(postgres_database: Database) -> None:
+    """A database makes no more connections than its pool has, and a fifth transaction is an outage after two seconds."""
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            await stack.enter_async_context(postgres_database.reading())
+        begun = time.monotonic()
+        with pytest.raises(DatabaseUnavailable):
+            await stack.enter_async_context(postgres_database.reading())
+
+    assert 1.9 < time.monotonic() - begun < 4
 
 
-def test_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Python whose SQLite is too old is told which one is needed."""
-    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+async def test_callers_wait_as_long_as_a_statement_may_take(postgres_catalog_url: str) -> None:
+    """How long a caller waits follows from how long a statement may take; without a limit it waits to the end."""
+    waits = []
+    for seconds in (3.0, 30.0, 0.0):
+        database = open_database(postgres_catalog_url, statement_seconds=seconds)
+        waits.append(database.answer_seconds)
+        await database.close()
 
-    with pytest.raises(DatabaseUnusable, match=r"SQLite 3\.35"):
-        open_database("sqlite:///ticker.db")
+    assert waits == [5.5, 32.5, None]

@@ -27,7 +27,7 @@ from ticker_server.model.subscription import Subscription
 
 numbers = st.integers(0, 2**63 - 1)
 ids = st.text("ABC.-9", min_size=1, max_size=16)
-stocks = st.builds(Stock, ids, st.text(), ids, numbers, numbers)
+stocks = st.builds(Stock, ids, st.text(), ids, numbers, numbers, st.text())
 schedules = st.builds(
     Schedule,
     st.sampled_from(["UTC", "Asia/Kolkata"]),

@@ -51,10 +51,10 @@ def test_subscription_comes_back(subscription: Subscription) -> None:
     assert subscription_from(row(subscription_values(subscription))) == subscription
 
 
-@given(st.text(min_size=1), INSTANTS, INSTANTS)
-def test_stock_comes_back(name: str, create_time: int, hidden_through: int) -> None:
+@given(st.text(min_size=1), INSTANTS, INSTANTS, st.text())
+def test_stock_comes_back(name: str, create_time: int, hidden_through: int, hidden_epoch: str) -> None:
     """Every stock comes back from its row as it was."""
-    stock = Stock("AAPL", name, "EUR", create_time, hidden_through)
+    stock = Stock("AAPL", name, "EUR", create_time, hidden_through, hidden_epoch)
 
     assert stock_from(row(stock_values(stock))) == stock
 

@@ -221,7 +221,9 @@ async def test_outage_changes_nothing_and_tells_nothing(
 ) -> None:
     """A change that the database does not take is an outage, and nothing is told of it."""
     told: list[Change] = []
-    catalog = Catalog(sqlite_database, clock=bench.clock, newest_sequence=lambda _: 0, on_commit=told.extend)
+    catalog = Catalog(
+        sqlite_database, clock=bench.clock, newest_sequence=lambda _: 0, log_epoch=str, on_commit=told.extend
+    )
     with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseUnavailable):
@@ -254,7 +256,7 @@ async def test_what_was_stored_survives_a_restart(
     (added,) = await bench.catalog.add_stocks(wishes("ana", "AAPL"))
     await database.close()
     reopened = open_database(database_url)
-    catalog = Catalog(reopened, clock=bench.clock, newest_sequence=lambda _: 0, on_commit=lambda _: None)
+    catalog = Catalog(reopened, clock=bench.clock, newest_sequence=lambda _: 0, log_epoch=str, on_commit=lambda _: None)
 
     assert await catalog.subscriptions_of("ana") == [added.subscription]
     await reopened.close()

@@ -30,7 +30,7 @@ async def test_stock_is_stored_once(stocks: StockTable) -> None:
 
 async def test_tombstone_is_stored_but_not_listed(stocks: StockTable) -> None:
     """A buried stock is neither found nor listed, yet it can be locked, and replaced to be listed again."""
-    await stocks.bury("AAPL", 5)
+    await stocks.bury("AAPL", at=5, revision=1)
     assert await stocks.find("AAPL") is None
     assert await stocks.list_after("", None) == []
     assert await stocks.keep_listed({"AAPL"}) == set()

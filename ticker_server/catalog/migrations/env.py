@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from alembic import context
 
 from ticker_server.catalog.log_tables import log_metadata
+from ticker_server.catalog.sync_tables import sync_metadata
 from ticker_server.catalog.tables import metadata
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ is_sqlite = connection.dialect.name == "sqlite"
 
 context.configure(
     connection=connection,
-    target_metadata=[metadata, log_metadata] if is_sqlite else metadata,
+    target_metadata=[metadata, log_metadata if is_sqlite else sync_metadata],
     render_as_batch=is_sqlite,
 )
 with context.begin_transaction():

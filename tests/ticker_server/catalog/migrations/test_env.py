@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.config import Config
 
@@ -13,10 +14,18 @@ from ticker_server.catalog.engine import migration_engine, sqlite_url
 from ticker_server.catalog.migrate import upgrade
 
 
-def test_alembic_finds_nothing_to_change(tmp_path: Path) -> None:
-    """Alembic's own check finds no difference between the declared tables and a migrated database."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a migrated database of its own, of either kind."""
     url = sqlite_url(tmp_path / "ticker.db")
+    if request.param == "postgresql":
+        url = str(request.getfixturevalue("postgres_url"))
     upgrade(url)
+    return url
+
+
+def test_alembic_finds_nothing_to_change(url: str) -> None:
+    """Alembic's own check finds no difference between the declared tables and a migrated database."""
     config = Config()
     config.set_main_option("script_location", "ticker_server.catalog:migrations")
     with migration_engine(url).begin() as connection:
@@ -24,19 +33,17 @@ def test_alembic_finds_nothing_to_change(tmp_path: Path) -> None:
         command.check(config)
 
 
-def test_new_migration_is_written_from_the_template(tmp_path: Path) -> None:
+def test_new_migration_is_written_from_the_template(tmp_path: Path, url: str) -> None:
     """Alembic writes the next migration from the template, and it is valid Python that does what is missing."""
-    url = sqlite_url(tmp_path / "ticker.db")
-    upgrade(url)
     folder = Path(shutil.copytree(Path(migrations.__file__).parent, tmp_path / "migrations"))
     config = Config()
     config.set_main_option("script_location", str(folder))
     with migration_engine(url).begin() as connection:
         connection.exec_driver_sql("DROP TABLE outbox")
         config.attributes["connection"] = connection
-        command.revision(config, message="Bring the outbox back", rev_id="0002", autogenerate=True)
+        command.revision(config, message="Bring the outbox back", rev_id="9999", autogenerate=True)
 
-    text = next((folder / "versions").glob("0002_*.py")).read_text()
-    compile(text, "0002.py", "exec")
+    text = next((folder / "versions").glob("9999_*.py")).read_text()
+    compile(text, "9999.py", "exec")
     assert text.startswith('"""Bring the outbox back."""\n')
     assert "op.create_table(" in text
