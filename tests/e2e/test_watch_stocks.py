@@ -266,7 +266,6 @@ async def test_deleted_user_sees_each_stock_leave_and_then_not_found(stubs: Stub
 @pytest.mark.parametrize(
     ("request_fields", "named"),
     [
-        ({"stock_ids": ["AAPL"], "resume": {"log_epoch": "e", "positions": []}}, "resume"),
         ({"stock_ids": ["AAPL"], "every_tick": True, "start_time": {"seconds": 1}}, "start_time"),
         ({"user_ids": ["ana", "ben"]}, "user_ids"),
     ],
@@ -284,3 +283,30 @@ async def test_what_is_not_built_yet_is_answered_by_name(
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert reason_of(caught.value) == "NOT_IMPLEMENTED"
     assert named in str(caught.value.details())
+
+
+async def test_resume_in_the_same_log_is_not_built_yet(stubs: Stubs) -> None:
+    """A resume in the log that the server reads is answered with UNIMPLEMENTED, never ignored."""
+    await stubs.create("AAPL")
+    async with stubs.watch(stock_ids=["AAPL"]) as stream:
+        epoch = (await stream.read()).opened.log_epoch
+
+    async with stubs.watch(stock_ids=["AAPL"], resume={"log_epoch": epoch, "positions": []}) as stream:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "resume" in str(caught.value.details())
+
+
+async def test_resume_from_another_log_is_told(stubs: Stubs) -> None:
+    """A resume from another log gets a gap that says so, and the newest price."""
+    await stubs.create("AAPL")
+    await stubs.publish("AAPL", "1")
+    resume = {"log_epoch": "another", "positions": [{"stock_id": "AAPL", "sequence": 7, "tick_number": 7}]}
+
+    async with stubs.watch(stock_ids=["AAPL"], resume=resume) as stream:
+        message = await stream.read()
+
+    assert [(gap.stock_id, gap.reason) for gap in message.gaps] == [("AAPL", watch_service_pb2.GAP_REASON_LOG_REPLACED)]
+    assert [update.price for update in message.updates] == ["1"]

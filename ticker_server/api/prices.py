@@ -112,7 +112,7 @@ class PriceServicer:
     def _add_price(self, answer: _Prices, stock: Stock) -> None:
         newest = self._newest(stock.stock_id)
         # What was published before the stock was deleted and created again belongs to its former life.
-        if newest is None or newest.sequence <= stock.hidden_through:
+        if newest is None or stock.hides(newest.sequence, self._log.epoch):
             answer.unpriced.append(stock.stock_id)
         else:
             answer.prices.append(stock_update(newest))

@@ -42,7 +42,8 @@ class WatchWish:
     """What WatchStocks asks for, with all defaults filled in: one of `user_ids`, `stock_ids` and `all_stocks`.
 
     `cadence` is that of an ad-hoc watch: a frequency in nanoseconds, or EVERY_TICK; saved subscriptions have their
-    own. `heartbeat_interval` is in nanoseconds.
+    own. `heartbeat_interval` is in nanoseconds. `resume_epoch` is the log epoch of a resume, empty without one, and
+    `resumed_stocks` are those it has positions of.
     """
 
     user_ids: tuple[str, ...] = ()
@@ -51,6 +52,8 @@ class WatchWish:
     cadence: int = DEFAULT_FREQUENCY
     lag_policy: watch_service_pb2.LagPolicy.ValueType = watch_service_pb2.LAG_POLICY_CONFLATE
     heartbeat_interval: int = DEFAULT_HEARTBEAT_INTERVAL
+    resume_epoch: str = ""
+    resumed_stocks: frozenset[str] = frozenset()
 
 
 def parse_watch(
@@ -64,7 +67,7 @@ def parse_watch(
     Raises:
         InvalidArgument: A field breaks a rule.
         LimitExceeded: More stocks or users than one watch may have.
-        NotBuilt: The request resumes, replays, or names several users.
+        NotBuilt: The request replays, or names several users.
     """
     found = Violations()
     user_ids, stock_ids = first_indexes(request.user_ids), first_indexes(request.stock_ids)
@@ -89,6 +92,8 @@ def parse_watch(
         cadence=cadence,
         lag_policy=request.lag_policy or watch_service_pb2.LAG_POLICY_CONFLATE,
         heartbeat_interval=heartbeat_interval,
+        resume_epoch=request.resume.log_epoch,
+        resumed_stocks=frozenset(position.stock_id for position in request.resume.positions),
     )
 
 
@@ -177,8 +182,6 @@ def _check_limit(count: int, limit: int, what: str) -> None:
 
 
 def _check_built(request: watch_service_pb2.WatchStocksRequest, users: int) -> None:
-    if request.HasField("resume"):
-        raise NotBuilt("resume")
     if request.HasField("start_time"):
         raise NotBuilt("start_time")
     if users > 1:

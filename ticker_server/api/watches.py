@@ -10,7 +10,7 @@ from ticker.v1 import watch_service_pb2
 
 from ticker_server.api.caller import Caller
 from ticker_server.api.watch_requests import WatchWish, check_update_watch, parse_watch
-from ticker_server.errors import NotBuilt, StockNotFound
+from ticker_server.errors import NotBuilt, PriceLogUnavailable, StockNotFound
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.hub import Quote
 from ticker_server.fanout.pieces import LagPolicy, Opening, Refusal
@@ -30,6 +30,7 @@ class WatchSources:
 
     subscriptions_of: Callable[[str], Awaitable[Sequence[Subscription]]]
     find_stock: Callable[[str], Awaitable[Stock | None]]
+    check_stocks_known: Callable[[], None]
     stock_revision: Callable[[str], int]
     log_epoch: str
     server_version: str
@@ -50,9 +51,11 @@ class WatchServicer:
         Raises:
             InvalidArgument, LimitExceeded, NotBuilt: The request cannot be served as it is.
             UserNotFound, StockNotFound: Nothing of what was asked for exists.
-            DatabaseUnavailable: The saved subscriptions cannot be read just now.
+            DatabaseUnavailable: The saved subscriptions, or the stocks there are, cannot be read just now.
+            PriceLogUnavailable: It is not known yet whether a resume is one in this log.
         """
         wish = parse_watch(request, max_stocks=self._sources.max_stocks)
+        self._check_resume(wish)
         if wish.user_ids:
             return await self._watch_user(wish, wish.user_ids[0], sink)
         if wish.all_stocks:
@@ -66,6 +69,17 @@ class WatchServicer:
         check_update_watch(request)
         raise NotBuilt("UpdateWatch")
 
+    def _check_resume(self, wish: WatchWish) -> None:
+        """Let pass what resumes from another log: that is told, and the watch begins anew."""
+        if not wish.resume_epoch:
+            return
+        if not self._sources.log_epoch:
+            raise PriceLogUnavailable(
+                "the price log does not answer, so it cannot be said whether it is still the same"
+            )
+        if wish.resume_epoch == self._sources.log_epoch:
+            raise NotBuilt("resume in the same price log")
+
     async def _watch_user(self, wish: WatchWish, user_id: str, sink: Sink) -> Watch:
         watch = self._watch(wish, sink, user_id=user_id)
         # Registered before the load: what changes meanwhile is kept aside and replayed.
@@ -75,14 +89,15 @@ class WatchServicer:
         except BaseException:
             watch.close()
             raise
-        self._registry.begin(watch, [self._registry.following(subscription) for subscription in subscriptions])
+        self._begin(watch, [self._registry.following(subscription) for subscription in subscriptions], wish)
         return watch
 
     def _watch_all(self, wish: WatchWish, sink: Sink) -> Watch:
+        self._sources.check_stocks_known()
         watch = self._watch(wish, sink, all_stocks_cadence=wish.cadence)
         self._registry.register(watch)
         quotes = sorted(self._station.hub.listed(), key=lambda quote: quote.stock_id)
-        self._registry.begin(watch, [self._following(quote, wish) for quote in quotes])
+        self._begin(watch, [self._following(quote, wish) for quote in quotes], wish)
         return watch
 
     async def _watch_list(self, wish: WatchWish, sink: Sink) -> Watch:
@@ -94,8 +109,13 @@ class WatchServicer:
         watch = self._watch(wish, sink, refusals=refusals)
         self._registry.register(watch)
         known = [stock for stock in found.values() if stock is not None]
-        self._registry.begin(watch, [self._following(self._station.hub.list_stock(stock), wish) for stock in known])
+        self._begin(watch, [self._following(self._station.hub.list_stock(stock), wish) for stock in known], wish)
         return watch
+
+    def _begin(self, watch: Watch, followings: Sequence[Following], wish: WatchWish) -> None:
+        for following in followings:
+            following.resumed_from_another_log = following.stock_id in wish.resumed_stocks
+        self._registry.begin(watch, followings)
 
     def _following(self, quote: Quote, wish: WatchWish) -> Following:
         """Follow a stock ad hoc; a change of it that is told late and was seen here already is no news then."""

@@ -16,17 +16,20 @@ class Following:
     `last_number` also that of the last tick told to be missing.
     `is_open` is what the window said when it was last asked; it changes at `changes_at` (None: never).
     `is_live` is True from the stock's snapshot until it is followed no longer; only then LIVE updates of it are sent.
-    `user_id` is empty on an ad-hoc watch.
+    `user_id` is empty on an ad-hoc watch. `resumed_from_another_log` until that was told, and `count_is_lost` from when
+    it was told that ticks have no numbers.
     """
 
     __slots__ = (
         "cadence",
         "changes_at",
+        "count_is_lost",
         "is_live",
         "is_open",
         "last_number",
         "last_sequence",
         "quote",
+        "resumed_from_another_log",
         "revision",
         "schedule",
         "user_id",
@@ -41,6 +44,8 @@ class Following:
         hidden = quote.newest if quote.price is None else None
         self.last_sequence = hidden.sequence if hidden is not None else 0
         self.last_number = hidden.tick_number if hidden is not None else 0
+        self.resumed_from_another_log = False
+        self.count_is_lost = False
         self.is_live = False
         self.is_open = False
         self.changes_at: int | None = None

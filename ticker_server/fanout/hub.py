@@ -15,15 +15,17 @@ class Quote:
     """What the hub knows of one stock.
 
     `stock` is None while the catalog does not know it: its ticks are kept, and delivered once it exists.
+    `hidden_through` is the newest sequence of a former life of the stock; prices up to it are not shown.
     `version` is the hub's count of publications when the newest tick came. `receivers` are those that take every tick:
     who pulls after a batch, and what to put each tick to; it never waits and never fails.
     """
 
-    __slots__ = ("newest", "receivers", "stock", "stock_id", "version")
+    __slots__ = ("hidden_through", "newest", "receivers", "stock", "stock_id", "version")
 
     def __init__(self, stock_id: str) -> None:
         self.stock_id = stock_id
         self.stock: Stock | None = None
+        self.hidden_through = 0
         self.newest: AcceptedTick | None = None
         self.version = 0
         self.receivers: dict[Puller, Callable[[AcceptedTick], None]] = {}
@@ -32,7 +34,7 @@ class Quote:
     def price(self) -> AcceptedTick | None:
         """The newest tick that may be shown: of a stock that exists, and of its present life."""
         newest = self.newest
-        if newest is None or self.stock is None or newest.sequence <= self.stock.hidden_through:
+        if newest is None or self.stock is None or newest.sequence <= self.hidden_through:
             return None
         return newest
 
@@ -42,10 +44,11 @@ class Hub:
 
     Frequency watches look at `Quote.newest` at their beat, every-tick watches are among its `receivers`. Nothing here
     knows what a watch is. Ticks of a stock that does not exist are put too: who follows it has seen it in the catalog,
-    and this gateway has yet to hear of it.
+    and this gateway has yet to hear of it. `epoch` is that of the log its ticks come from.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: str = "") -> None:
+        self.epoch = epoch
         self._quotes: dict[str, Quote] = {}
         self._version = 0
         self._changed: dict[str, Quote] = {}
@@ -75,6 +78,8 @@ class Hub:
         """Make a stock known: from now on its ticks are delivered."""
         quote = self.quote(stock.stock_id)
         quote.stock = stock
+        # Sequences of another log say nothing about this one's.
+        quote.hidden_through = stock.hidden_through if stock.hidden_epoch == self.epoch else 0
         return quote
 
     def unlist_stock(self, stock_id: str) -> None:

@@ -50,14 +50,16 @@ class Message:
         """Take the newest tick of a stock as its snapshot; False if it does not fit."""
         return self._offer_update(SNAPSHOT, fragment(tick), following, tick)
 
-    def offer_live(self, following: Following, tick: AcceptedTick) -> bool:
+    def offer_live(self, following: Following, tick: AcceptedTick, *, lagged: bool = False) -> bool:
         """Take a LIVE update; False if it does not fit.
 
         With every tick what is missing before it was lost to a slow reader, for all else is told apart: its gap goes
-        with it.
+        with it. `lagged` says so where ticks have no numbers to tell by.
         """
         part = tick.fragment or fragment(tick)
-        if following.cadence == EVERY_TICK and tick.tick_number > following.last_number + 1:
+        if lagged and not tick.tick_number:
+            part = gap_piece(following, 0, 0, GapReason.READER_LAGGED) + part
+        elif following.cadence == EVERY_TICK and tick.tick_number > following.last_number + 1:
             first, last = following.last_number + 1, tick.tick_number - 1
             part = gap_piece(following, first, last, GapReason.READER_LAGGED) + part
         return self._offer_update(LIVE, part, following, tick)
@@ -68,10 +70,14 @@ class Message:
         return self.parts
 
     def _offer_update(self, kind: bytes, part: bytes, following: Following, tick: AcceptedTick) -> bool:
+        loses_count = not (tick.tick_number or following.count_is_lost)
+        if loses_count:
+            part = gap_piece(following, 0, 0, GapReason.COUNT_LOST) + part
         size = self._size + len(part)
         if size > _ROOM:
             return False
         self._size = size
+        following.count_is_lost = following.count_is_lost or loses_count
         if not self.kind:
             self.kind = kind
             self.parts.append(kind)

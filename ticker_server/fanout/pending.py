@@ -18,7 +18,7 @@ class PendingTicks:
     `overflowed` tells whether the limit was ever passed.
     """
 
-    __slots__ = ("_conflated", "_exact", "_limit", "overflowed")
+    __slots__ = ("_conflated", "_exact", "_lagging", "_limit", "overflowed")
 
     def __init__(self, limit: int) -> None:
         self.overflowed = False
@@ -26,6 +26,8 @@ class PendingTicks:
         self._exact: list[AcceptedTick] = []
         # Not a dict: taking from its front again and again is quadratic.
         self._conflated: OrderedDict[str, AcceptedTick] | None = None
+        # The stocks of which ticks were replaced.
+        self._lagging: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._exact) if self._conflated is None else len(self._conflated)
@@ -39,27 +41,35 @@ class PendingTicks:
     def put(self, tick: AcceptedTick) -> None:
         """Add a tick; its sequence is above those of the same stock put before."""
         if self._conflated is not None:
-            self._conflated[tick.stock_id] = tick
+            self._conflate(tick)
         elif len(self._exact) < self._limit:
             self._exact.append(tick)
         else:
             self.overflowed = True
-            self._conflated = OrderedDict((waiting.stock_id, waiting) for waiting in self._exact)
-            self._conflated[tick.stock_id] = tick
+            self._conflated = OrderedDict()
+            for waiting in (*self._exact, tick):
+                self._conflate(waiting)
             self._exact.clear()
 
-    def drain(self, offer: Callable[[AcceptedTick], bool]) -> None:
-        """Offer what is pending, in order, until all is taken or one is refused; that one and the rest stay."""
+    def drain(self, offer: Callable[[AcceptedTick, bool], bool]) -> None:
+        """Offer what is pending, in order, until all is taken or one is refused; that one and the rest stay.
+
+        Each tick is offered with whether it has replaced others of its stock.
+        """
         if self._conflated is None:
             taken = 0
             for tick in self._exact:
-                if not offer(tick):
+                if not offer(tick, False):
                     break
                 taken += 1
             del self._exact[:taken]
             return
-        while self._conflated and offer(next(iter(self._conflated.values()))):
-            self._conflated.popitem(last=False)
+        while self._conflated:
+            stock_id, tick = next(iter(self._conflated.items()))
+            if not offer(tick, stock_id in self._lagging):
+                break
+            del self._conflated[stock_id]
+            self._lagging.discard(stock_id)
         self._conflated = self._conflated or None
 
     def drop(self, stock_id: str) -> None:
@@ -68,4 +78,11 @@ class PendingTicks:
             self._exact = [tick for tick in self._exact if tick.stock_id != stock_id]
         else:
             self._conflated.pop(stock_id, None)
+            self._lagging.discard(stock_id)
             self._conflated = self._conflated or None
+
+    def _conflate(self, tick: AcceptedTick) -> None:
+        assert self._conflated is not None
+        if tick.stock_id in self._conflated:
+            self._lagging.add(tick.stock_id)
+        self._conflated[tick.stock_id] = tick

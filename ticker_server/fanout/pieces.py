@@ -42,8 +42,10 @@ class GapReason(enum.IntEnum):
     """Why ticks are missing."""
 
     LOG_TRUNCATED = watch_service_pb2.GAP_REASON_LOG_TRUNCATED
+    LOG_REPLACED = watch_service_pb2.GAP_REASON_LOG_REPLACED
     READER_LAGGED = watch_service_pb2.GAP_REASON_READER_LAGGED
     OUTSIDE_WINDOW = watch_service_pb2.GAP_REASON_OUTSIDE_WINDOW
+    COUNT_LOST = watch_service_pb2.GAP_REASON_COUNT_LOST
 
 
 class GoAwayReason(enum.IntEnum):
@@ -117,7 +119,7 @@ def change_piece(kind: ChangeKind, stock_id: str, user_id: str, following: Follo
 
 
 def gap_piece(following: Following, first: int, last: int, reason: GapReason) -> bytes:
-    """Encode a gap: the ticks numbered first to last are not delivered."""
+    """Encode a gap: the ticks numbered first to last are not delivered; 0 and 0 where their numbers are not known."""
     gap = watch_service_pb2.Gap(
         stock_id=following.stock_id,
         user_id=following.user_id,

@@ -26,6 +26,8 @@ __all__ = ["ALWAYS", "WatchRegistry"]
 ALWAYS = Schedule("UTC", None)
 """The schedule of an ad-hoc watch: it has no window."""
 
+_NO_REVISION = 0
+
 
 class WatchRegistry:
     """Open watches by id and by user.
@@ -39,6 +41,7 @@ class WatchRegistry:
         self._watches: dict[str, Watch] = {}
         self._by_user: dict[str, dict[Watch, None]] = {}
         self._early: dict[Watch, dict[str, Change]] = {}
+        self._early_refresh: dict[Watch, Sequence[Subscription] | None] = {}
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -57,6 +60,7 @@ class WatchRegistry:
         """Forget a watch that was closed."""
         self._watches.pop(watch.watch_id, None)
         self._early.pop(watch, None)
+        self._early_refresh.pop(watch, None)
         if (of_user := self._by_user.get(watch.user_id)) is not None:
             of_user.pop(watch, None)
             if not of_user:
@@ -65,6 +69,8 @@ class WatchRegistry:
     def begin(self, watch: Watch, followings: Sequence[Following]) -> None:
         """Let a watch begin with what was loaded for it, and apply what changed since it was registered."""
         watch.begin(followings)
+        if watch in self._early_refresh:
+            self._refresh(watch, self._early_refresh.pop(watch))
         for change in self._early.pop(watch, {}).values():
             self._tell(watch, change)
 
@@ -88,6 +94,38 @@ class WatchRegistry:
                     early[_stock_id(change)] = change
                 else:
                     self._tell(watch, change)
+
+    def users(self) -> list[str]:
+        """Return the users who have watches open."""
+        return list(self._by_user)
+
+    def refresh_stocks(self, stocks: Sequence[Stock]) -> None:
+        """Take the stocks as they are stored now, because changes of them may have been missed; tell the watches."""
+        listed = {stock.stock_id for stock in stocks}
+        gone = [quote.stock_id for quote in self._hub.listed() if quote.stock_id not in listed]
+        all_stocks = [watch for watch in self if watch.all_stocks_cadence is not None and watch not in self._early]
+        for stock in stocks:
+            self._hub.list_stock(stock)
+            for watch in all_stocks:
+                self._stock_created(watch, stock, _NO_REVISION)
+        for stock_id in gone:
+            self._hub.unlist_stock(stock_id)
+            for watch in self:
+                watch.leave(stock_id, ChangeKind.STOCK_DELETED)
+
+    def refresh_user(self, user_id: str, subscriptions: Sequence[Subscription] | None) -> None:
+        """Take a user's subscriptions as they are stored now, None for a user that is gone; tell the watches."""
+        for watch in list(self._by_user.get(user_id, ())):
+            if watch in self._early:
+                self._early_refresh[watch] = subscriptions
+            else:
+                self._refresh(watch, subscriptions)
+
+    def note_feed(self) -> Iterable[Watch]:
+        """Let every watch tell at its next pull how the feed stands; return them, for the caller to let pull."""
+        for watch in self:
+            watch.note_feed()
+            yield watch
 
     def drain(self, reconnect_after: Callable[[], int]) -> None:
         """End every watch as planned; each is told when to come back, as drawn for it (nanoseconds)."""
@@ -135,6 +173,17 @@ class WatchRegistry:
                 self._user_deleted(watch, revision)
             case StockRenamed():
                 pass
+
+    def _refresh(self, watch: Watch, subscriptions: Sequence[Subscription] | None) -> None:
+        if subscriptions is None:
+            watch.end_for_user()
+            return
+        wanted = {subscription.stock_id for subscription in subscriptions}
+        for stock_id in [each for each in watch.roster.followings if each not in wanted]:
+            watch.leave(stock_id, ChangeKind.LEFT)
+        for subscription in subscriptions:
+            if self._is_news(watch, subscription.stock_id, subscription.revision):
+                watch.join(self.following(subscription))
 
     @staticmethod
     def _user_deleted(watch: Watch, revision: int) -> None:

@@ -119,7 +119,9 @@ class Roster:
         if self._missed and not self._tell_missed(message):
             return
         if self._pending:
-            self._pending.drain(lambda tick: message.offer_live(self.followings[tick.stock_id], tick))
+            self._pending.drain(
+                lambda tick, lagged: message.offer_live(self.followings[tick.stock_id], tick, lagged=lagged)
+            )
         while self._due_lanes:
             lane = self._due_lanes[-1]
             if not lane.followings:
@@ -147,6 +149,10 @@ class Roster:
 
         So the reader can count on from there: numbers go on when a stock is deleted and created again.
         """
+        if following.resumed_from_another_log:
+            if not message.offer(gap_piece(following, 0, 0, GapReason.LOG_REPLACED)):
+                return False
+            following.resumed_from_another_log = False
         tick = following.quote.price
         if tick is not None:
             return message.offer_snapshot(following, tick)
@@ -157,7 +163,8 @@ class Roster:
     def _tell_missed(self, message: Message) -> bool:
         for stock_id, last in list(self._missed.items()):
             following = self.followings[stock_id]
-            first = following.last_number + 1
+            # Without a count it is not known which ticks came while the window was closed, nor whether any did.
+            first = following.last_number + 1 if last else 0
             if not message.offer(gap_piece(following, first, last, GapReason.OUTSIDE_WINDOW)):
                 return False
             following.last_number = last
@@ -170,7 +177,9 @@ class Roster:
         newest = following.news
         if newest is None:
             return
-        if newest.tick_number > following.last_number + 1:
+        if not newest.tick_number:
+            self._missed[following.stock_id] = 0
+        elif newest.tick_number > following.last_number + 1:
             self._missed[following.stock_id] = newest.tick_number - 1
         self._pending.put(newest)
 

@@ -124,6 +124,11 @@ class Watch:
             self._changes.note_gone(stock_id, kind)
             self.pull()
 
+    def note_feed(self) -> None:
+        """Tell at the next pull how the feed stands, instead of at the next heartbeat."""
+        if self._unopened is not None:
+            self._heartbeat.mark_due()
+
     def end_for_user(self) -> None:
         """Tell that all stocks left, then end with USER_NOT_FOUND."""
         for stock_id in list(self.roster.followings):

@@ -21,6 +21,8 @@ _SLICE = 500
 _RETRY_SECONDS = 1.0
 _STALE_AFTER = 2_000_000_000
 _DOWN_AFTER = 3_000_000_000
+_CAUGHT_UP = 1_000_000_000
+_LOOK_SECONDS = 0.02
 _FAILED_FOR = 2_000_000_000
 """So long after the last failed read a log that is not failing again counts as answering."""
 
@@ -56,7 +58,7 @@ class FeedReader:
         self._retry_seconds = retry_seconds
         self._state = FeedState.LIVE
         self._since = clock.wall()
-        self._read_through = self._since
+        self._read_through = 0
         self._failed_at: int | None = None
 
     def status(self) -> FeedStatus:
@@ -68,6 +70,14 @@ class FeedReader:
             behind = self._clock.wall() - self._read_through
             self._become(FeedState.STALE if behind > _STALE_AFTER else FeedState.LIVE)
         return FeedStatus(self._state, self._since, self._read_through)
+
+    async def caught_up(self) -> None:
+        """Wait until what was read is less than a second behind the end of the log, or the log is DOWN."""
+        while True:
+            status = self.status()
+            if status.state is FeedState.DOWN or self._clock.wall() - status.read_through < _CAUGHT_UP:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def run(self) -> None:
         """Read until cancelled; a log that cannot be read is DOWN and tried again."""

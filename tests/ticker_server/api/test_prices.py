@@ -124,7 +124,7 @@ async def test_price_of_a_former_life_is_hidden(servicer: PriceServicer, catalog
     """A stock that was created again has no price until its next tick."""
     request = latest("A") if named else latest()
     await servicer.publish_prices(publish(("A", "1")), CALLER)
-    catalog.stocks["A"] = replace(catalog.stocks["A"], hidden_through=1)
+    catalog.stocks["A"] = replace(catalog.stocks["A"], hidden_through=1, hidden_epoch="epoch-1")
     before = await servicer.get_latest_prices(request, CALLER)
     await servicer.publish_prices(publish(("A", "2")), CALLER)
     after = await servicer.get_latest_prices(request, CALLER)

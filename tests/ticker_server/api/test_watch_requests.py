@@ -136,7 +136,6 @@ def test_empty_watch_gets_a_hint() -> None:
 @pytest.mark.parametrize(
     ("fields", "what"),
     [
-        ({"stock_ids": ["A"], "resume": {"log_epoch": "e"}}, "resume"),
         ({"stock_ids": ["A"], "every_tick": True, "start_time": Timestamp()}, "start_time"),
         ({"user_ids": ["ana", "bob"]}, "user_ids with several users"),
     ],
@@ -196,3 +195,13 @@ def test_update_watch_is_refused(fields: dict[str, Any], field: str) -> None:
         check_update_watch(watch_service_pb2.UpdateWatchRequest(**fields))
 
     assert [violation.field for violation in raised.value.violations] == [field]
+
+
+def test_resume_is_kept() -> None:
+    """The epoch of a resume and the stocks that it has positions of are told to whoever opens the watch."""
+    resume = {"log_epoch": "e", "positions": [{"stock_id": "A", "sequence": 1}]}
+
+    wish = parse_watch(watch_request(stock_ids=["A", "B"], resume=resume))
+
+    assert (wish.resume_epoch, wish.resumed_stocks) == ("e", {"A"})
+    assert parse_watch(watch_request(stock_ids=["A"])).resume_epoch == ""

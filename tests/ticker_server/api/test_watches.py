@@ -10,7 +10,14 @@ from tests.support.recording_sink import RecordingSink
 from tests.support.virtual_clock import VirtualClock
 from ticker_server.api.caller import Caller
 from ticker_server.api.watches import WatchServicer, WatchSources
-from ticker_server.errors import DatabaseUnavailable, InvalidArgument, NotBuilt, StockNotFound, UserNotFound
+from ticker_server.errors import (
+    DatabaseUnavailable,
+    InvalidArgument,
+    NotBuilt,
+    PriceLogUnavailable,
+    StockNotFound,
+    UserNotFound,
+)
 from ticker_server.fanout.hub import Hub
 from ticker_server.fanout.registry import WatchRegistry
 from ticker_server.fanout.scheduler import Scheduler
@@ -32,8 +39,9 @@ def subscription(stock_id: str, revision: int) -> Subscription:
 class Rig:
     """A servicer over a real hub and registry, with a catalog that answers when the test lets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: str = "epoch") -> None:
         clock = VirtualClock()
+        self.knows_stocks = True
         self.hub = Hub()
         self.registry = WatchRegistry(self.hub)
         self.sink = RecordingSink()
@@ -45,8 +53,9 @@ class Rig:
         sources = WatchSources(
             self._subscriptions_of,
             self._find_stock,
+            self._check_stocks_known,
             lambda stock_id: self.revisions.get(stock_id, 0),
-            "epoch",
+            epoch,
             "1.2.3",
             1000,
         )
@@ -59,6 +68,10 @@ class Rig:
     def opened_stocks(self) -> list[str]:
         """Return what `opened` listed."""
         return [stock.stock_id for message in self.sink.messages for stock in message.opened.stocks]
+
+    def _check_stocks_known(self) -> None:
+        if not self.knows_stocks:
+            raise DatabaseUnavailable("away")
 
     async def _subscriptions_of(self, _user_id: str) -> Sequence[Subscription]:
         return await self.saved
@@ -157,3 +170,40 @@ async def test_update_watch_is_judged_and_then_not_built(rig: Rig) -> None:
         await rig.servicer.update_watch(
             watch_service_pb2.UpdateWatchRequest(watch_id="w", add_user_ids=["ben"]), Caller()
         )
+
+
+async def test_resume_from_another_log_begins_anew(rig: Rig) -> None:
+    """A resume from another epoch begins with a gap for each stock that it has a position of, and snapshots of all."""
+    positions = [{"stock_id": "MSFT", "sequence": 9, "tick_number": 4}]
+    await rig.open(stock_ids=["AAPL", "MSFT"], resume={"log_epoch": "another", "positions": positions})
+
+    gaps = [gap for message in rig.sink.messages for gap in message.gaps]
+    assert rig.opened_stocks() == ["AAPL", "MSFT"]
+    assert [gap.stock_id for gap in gaps] == ["MSFT"]
+    assert gaps[0].reason == watch_service_pb2.GAP_REASON_LOG_REPLACED
+
+
+async def test_resume_in_the_same_log_is_not_built(rig: Rig) -> None:
+    """A resume in the log that is read now is refused by name, and leaves no watch behind."""
+    with pytest.raises(NotBuilt, match="resume"):
+        await rig.open(stock_ids=["AAPL"], resume={"log_epoch": "epoch"})
+
+    assert len(rig.registry) == 0
+
+
+async def test_resume_while_the_log_is_not_known() -> None:
+    """Where the epoch of the log is not known a resume has to be tried again."""
+    rig = Rig(epoch="")
+
+    with pytest.raises(PriceLogUnavailable):
+        await rig.open(stock_ids=["AAPL"], resume={"log_epoch": "another"})
+
+
+async def test_all_stocks_need_the_catalog(rig: Rig) -> None:
+    """While it is not known which stocks there are, a watch of all of them is refused and not opened empty."""
+    rig.knows_stocks = False
+
+    with pytest.raises(DatabaseUnavailable):
+        await rig.open(stock_ids=["*"])
+
+    assert len(rig.registry) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.fanout_rig import accepted, schedule
 from tests.support.virtual_clock import instant
 from ticker_server.fanout.following import Following
-from ticker_server.fanout.hub import Quote
+from ticker_server.fanout.hub import Hub, Quote
 from ticker_server.fanout.registry import ALWAYS
 from ticker_server.model.stock import Stock
 
@@ -14,8 +14,7 @@ NOON = instant("2026-03-02T12:00:00+00:00")
 
 def quote(*, hidden_through: int = 0) -> Quote:
     """Return the quote of a stock with one tick, sequence 7 and number 3."""
-    one = Quote("A")
-    one.stock = Stock("A", "A", "USD", 0, hidden_through)
+    one = Hub().list_stock(Stock("A", "A", "USD", 0, hidden_through))
     one.newest = accepted("A", 7, 3)
     return one
 

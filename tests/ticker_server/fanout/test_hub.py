@@ -140,3 +140,14 @@ def test_changed_since_is_each_listed_stock_with_a_later_tick(
 
     assert expected == [quote.stock_id for quote in hub.changed_since(version)]
     assert not hub.changed_since(hub.version)
+
+
+def test_former_life_counts_in_its_own_log_alone() -> None:
+    """What is hidden of a stock's former life is told by sequences of one log; in another log nothing is hidden."""
+    stock = Stock("A", "A", "USD", 0, hidden_through=7, hidden_epoch="old")
+
+    for epoch, shown in (("old", False), ("new", True)):
+        hub = Hub(epoch)
+        quote = hub.list_stock(stock)
+        hub.publish([accepted("A", 5, 1)])
+        assert (quote.price is not None) is shown

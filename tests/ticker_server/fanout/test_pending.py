@@ -27,10 +27,10 @@ def drained(pending: PendingTicks, count: int = 1_000_000) -> list[tuple[str, in
     return taken
 
 
-def taker(taken: list[tuple[str, int]], count: int) -> Callable[[AcceptedTick], bool]:
+def taker(taken: list[tuple[str, int]], count: int) -> Callable[[AcceptedTick, bool], bool]:
     """Return an offer that takes so many ticks."""
 
-    def offer(tick: AcceptedTick) -> bool:
+    def offer(tick: AcceptedTick, _lagged: object) -> bool:
         if len(taken) == count:
             return False
         taken.append((tick.stock_id, tick.sequence))
@@ -131,3 +131,20 @@ def test_queue_is_bounded_ordered_and_ends_with_the_newest(stock_ids: list[str],
         assert max(index for index, one in enumerate(stock_ids, 1) if one == stock_id) == sequences[-1]
     if len(stock_ids) <= limit:
         assert list(zip(stock_ids, range(1, 100), strict=False)) == taken
+
+
+def test_replacing_ticks_are_offered_as_such() -> None:
+    """A tick that has replaced others of its stock says so when it is offered, and only the first time."""
+    pending = filled("ABAA", 3)
+    offered: list[tuple[str, object]] = []
+
+    def take(tick: AcceptedTick, lagged: object) -> bool:
+        offered.append((tick.stock_id, lagged))
+        return True
+
+    pending.drain(take)
+    for sequence, stock_id in enumerate("ABBB", 5):
+        pending.put(accepted(stock_id, sequence, sequence))
+    pending.drain(take)
+
+    assert offered == [("A", True), ("B", False), ("A", False), ("B", True)]

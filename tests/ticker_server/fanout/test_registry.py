@@ -252,3 +252,94 @@ def test_drain_ends_each_watch_with_its_own_time_to_come_back() -> None:
     assert [sink.messages[-1].go_away.reconnect_after.seconds for sink in sinks] == [1, 2, 3]
     assert all(sink.ended and sink.error is None for sink in sinks)
     assert len(rig.registry) == 0
+
+
+# After changes may have been missed, everything is taken as it is stored.
+
+
+def stored(rig: FanoutRig, *stock_ids: str) -> list[Stock]:
+    """Return stocks as they are stored."""
+    return [Stock(stock_id, f"{stock_id} Inc.", "USD", rig.clock.wall()) for stock_id in stock_ids]
+
+
+def test_refreshed_stocks() -> None:
+    """Stocks that came meanwhile join the watches of all stocks, those that went end on every watch."""
+    rig = FanoutRig("A", "B")
+    everything, some = rig.watch_all(), rig.watch("A", "B")
+    everything.take(), some.take()
+
+    rig.registry.refresh_stocks(stored(rig, "B", "C"))
+
+    assert changes(everything) == [("C", "JOINED"), ("A", "STOCK_DELETED")]
+    assert changes(some) == [("A", "STOCK_DELETED")]
+    assert sorted(quote.stock_id for quote in rig.hub.listed()) == ["B", "C"]
+
+
+def test_refreshed_user() -> None:
+    """What was added, changed and removed meanwhile is told; what is as it was, or newer here, is not."""
+    rig = FanoutRig("A", "B", "C", "D")
+    kept, old, gone = (rig.subscription(stock_id) for stock_id in "ABC")
+    sink = rig.watch_user(kept, old, gone)
+    sink.take()
+    changed, added = rig.subscription("B", SECOND), rig.subscription("D")
+
+    rig.registry.refresh_user(USER, [kept, changed, added])
+
+    assert changes(sink) == [("C", "LEFT"), ("B", "CHANGED"), ("D", "JOINED")]
+    assert followed(rig) == ["A", "B", "D"]
+    rig.registry.refresh_user(USER, [kept, old, added])
+    assert changes(sink) == []
+
+
+def test_refreshed_user_that_is_gone() -> None:
+    """The watch of a user that was deleted meanwhile ends as if it had been told."""
+    rig = FanoutRig("A")
+    sink = rig.watch_user(rig.subscription("A"))
+    sink.take()
+
+    rig.registry.refresh_user(USER, None)
+
+    assert changes(sink) == [("A", "LEFT")]
+    assert isinstance(sink.error, UserNotFound)
+
+
+def test_refresh_while_a_watch_loads() -> None:
+    """A refresh that comes while a watch loads its subscriptions counts once it begins, before later changes."""
+    rig = FanoutRig("A", "B", "C")
+    watch, sink = rig.register(user_id=USER)
+    loaded, added, later = (rig.subscription(stock_id) for stock_id in "ABC")
+
+    rig.registry.refresh_user(USER, [added])
+    rig.apply(SubscriptionChanged(later))
+    rig.registry.begin(watch, [rig.registry.following(loaded)])
+
+    assert followed(rig) == ["B", "C"]
+    assert changes(sink) == [("A", "LEFT"), ("B", "JOINED"), ("C", "JOINED")]
+    watch.close()
+    assert not rig.registry._early_refresh
+
+
+def test_users_with_open_watches() -> None:
+    """The users with watches open are known, each once."""
+    rig = FanoutRig("A")
+    rig.watch_user()
+    rig.watch_user()
+    rig.watch("A")
+
+    assert rig.registry.users() == [USER]
+
+
+def test_feed_is_told_at_once() -> None:
+    """Every watch that has begun tells how the feed stands when it pulls next, long before its next heartbeat."""
+    rig = FanoutRig("A")
+    sink = rig.watch("A")
+    rig.register()
+    sink.take()
+
+    for watch in rig.registry.note_feed():
+        watch.pull()
+    told = sink.take()
+    rig.clock.advance(5)
+
+    assert [message.HasField("heartbeat") for message in told] == [True]
+    assert len(sink.take()) == 1

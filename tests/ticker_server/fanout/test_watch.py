@@ -7,10 +7,12 @@ from itertools import pairwise
 import pytest
 from ticker.v1 import watch_service_pb2
 
-from tests.support.fanout_rig import SECOND, USER, FanoutRig, schedule
+from tests.support.fanout_rig import SECOND, USER, FanoutRig, accepted, schedule
 from tests.support.recording_sink import RecordingSink
 from ticker_server.errors import ReaderTooSlow, ServerDraining, UserNotFound
+from ticker_server.fanout.following import Following
 from ticker_server.fanout.pieces import LagPolicy, Refusal
+from ticker_server.fanout.registry import ALWAYS
 from ticker_server.model.change import UserDeleted
 from ticker_server.model.subscription import EVERY_TICK
 
@@ -497,3 +499,91 @@ def test_closed_watch_sends_nothing() -> None:
 
     assert sink.take() == []
     assert not sink.ended
+
+
+# When the server has lost the count, or the log is another one.
+
+
+def uncounted(rig: FanoutRig, stock_id: str, sequence: int) -> None:
+    """Publish a tick without a number."""
+    for watch in rig.hub.publish([accepted(stock_id, sequence, 0, rig.clock.wall())]):
+        watch.pull()
+
+
+def reasons(messages: list[watch_service_pb2.WatchStocksResponse]) -> list[tuple[str, str, int, int]]:
+    """Return stock, reason and numbers of each gap."""
+    return [
+        (
+            gap.stock_id,
+            watch_service_pb2.GapReason.Name(gap.reason).removeprefix("GAP_REASON_"),
+            gap.first_missing_tick_number,
+            gap.last_missing_tick_number,
+        )
+        for message in messages
+        for gap in message.gaps
+    ]
+
+
+@pytest.mark.parametrize("cadence", [EVERY_TICK, SECOND])
+def test_lost_count_is_told_once(cadence: int) -> None:
+    """The first update without a number comes with a gap that says why, the next ones come without."""
+    rig = FanoutRig("A", "B")
+    uncounted(rig, "A", 7)
+    sink = rig.watch("A", "B", cadence=cadence)
+    for sequence in range(8, 11):
+        rig.clock.advance(2)
+        uncounted(rig, "A", sequence)
+        uncounted(rig, "B", sequence + 10)
+    rig.clock.advance(2)
+    messages = sink.take()
+
+    assert reasons(messages) == [("A", "COUNT_LOST", 0, 0), ("B", "COUNT_LOST", 0, 0)]
+    assert [update.tick_number for message in messages for update in message.updates] == [0] * 7
+
+
+def test_lag_without_numbers_is_told() -> None:
+    """A slow reader of every tick learns that ticks were replaced, also where they have no numbers."""
+    rig = FanoutRig("A", "B", pending_limit=2)
+    sink = rig.watch("A", "B", cadence=EVERY_TICK)
+    sink.stall()
+    for sequence, stock_id in enumerate("ABAA", 1):
+        uncounted(rig, stock_id, sequence)
+    sink.release()
+    messages = sink.take()
+
+    assert [(update.stock_id, update.sequence) for message in messages for update in message.updates] == [
+        ("A", 4),
+        ("B", 2),
+    ]
+    assert ("A", "READER_LAGGED", 0, 0) in reasons(messages)
+    assert ("B", "READER_LAGGED", 0, 0) not in reasons(messages)
+
+
+def test_closed_window_without_numbers_is_told() -> None:
+    """What came outside the window is told as missing, also where ticks have no numbers to count by."""
+    rig = FanoutRig("A", start="2026-03-02T09:00:00+00:00")
+    sink = rig.watch_user(rig.subscription("A", EVERY_TICK, schedule("UTC", "10:00-11:00")))
+    uncounted(rig, "A", 1)
+    uncounted(rig, "A", 2)
+    sink.take()
+    rig.clock.advance(3600)
+    messages = sink.take()
+
+    assert ("A", "OUTSIDE_WINDOW", 0, 0) in reasons(messages)
+    assert [update.sequence for message in messages for update in message.updates] == [2]
+
+
+def test_resume_from_another_log_is_told_first() -> None:
+    """A stock that is resumed from another log begins with a gap that says so, then its snapshot."""
+    rig = FanoutRig("A", "B")
+    rig.tick("A", "B")
+    watch, sink = rig.register()
+    followings = [Following(rig.hub.quote(stock_id), SECOND, ALWAYS) for stock_id in "AB"]
+    followings[0].resumed_from_another_log = True
+    rig.registry.begin(watch, followings)
+    rig.clock.advance(5)
+    (first, *others) = sink.take()
+
+    assert reasons([first, *others]) == [("A", "LOG_REPLACED", 0, 0)]
+    assert reasons([first]) == [("A", "LOG_REPLACED", 0, 0)]
+    assert numbers([first], "A") == [1]

@@ -166,7 +166,7 @@ async def test_batches_of_no_watch_do_not_hold_up_the_others(clock: VirtualClock
 async def test_log_that_cannot_be_read_is_down(clock: VirtualClock) -> None:
     """When the log cannot be read, the feed is DOWN since then; it is tried again, from where it stood, and LIVE again."""
     log = ScriptedLog(clock)
-    log.claims = {1: clock.wall()}
+    log.claims = {0: clock.wall(), 1: clock.wall()}
     reader = FeedReader(log, nobody, clock, retry_seconds=0.0)
     started = clock.wall()
     assert reader.status().state is FeedState.LIVE
