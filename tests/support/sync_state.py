@@ -1,0 +1,105 @@
+"""What a sync server has stored, read by plain SQL, and whether it is exactly what follows from the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from tests.support.price_topic import LogFold, PriceTopic
+
+WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.05
+
+# Each version of a row that is ever stored, in order; a row that goes back is found whoever wrote it.
+HISTORY = """
+CREATE TABLE price_history (
+  change bigint GENERATED ALWAYS AS IDENTITY, stock_id text, epoch_ordinal int, sequence bigint, tick_number bigint
+);
+CREATE FUNCTION keep_history() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO price_history (stock_id, epoch_ordinal, sequence, tick_number)
+  VALUES (NEW.stock_id, NEW.epoch_ordinal, NEW.sequence, NEW.tick_number);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER keep_history AFTER INSERT OR UPDATE ON latest_price FOR EACH ROW EXECUTE FUNCTION keep_history();
+"""
+WENT_BACK = """
+SELECT * FROM (
+  SELECT *, lag((epoch_ordinal, sequence)) OVER (PARTITION BY stock_id ORDER BY change) AS before FROM price_history
+) AS changes WHERE before >= (epoch_ordinal, sequence)
+"""
+PRICE = (
+    "stock_id, log_partition, price_text, size_text, trade_time_ns, accept_time_ns, sequence, tick_number, publishers"
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The newest epoch of the database as of one moment."""
+
+    ordinal: int
+    positions: dict[int, int]
+    prices: dict[str, tuple[Any, ...]]
+
+
+def read_stored(url: str) -> Stored:
+    """Read what is stored of the newest epoch."""
+    with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        ordinal = connection.execute("SELECT coalesce(max(ordinal), 0) FROM log_epoch").fetchone()
+        assert ordinal is not None
+        positions = connection.execute(
+            "SELECT log_partition, next FROM sync_position WHERE epoch_ordinal = %s", ordinal
+        ).fetchall()
+        prices = connection.execute(
+            f"SELECT {PRICE} FROM latest_price WHERE epoch_ordinal = %s".encode(), ordinal
+        ).fetchall()
+    return Stored(ordinal[0], dict(positions), {row[0]: row[1:] for row in prices})
+
+
+def keep_history(url: str) -> None:
+    """Let the database note each version of a price."""
+    with psycopg.connect(url) as connection:
+        connection.execute(HISTORY.encode())
+
+
+def assert_nothing_went_back(url: str) -> None:
+    """Check that no price of a stock was ever replaced by an older one, and that there were some."""
+    with psycopg.connect(url) as connection:
+        assert connection.execute(WENT_BACK.encode()).fetchall() == []
+        assert connection.execute("SELECT 1 FROM price_history LIMIT 1").fetchone()
+
+
+def assert_exact(url: str, fold: LogFold) -> Stored:
+    """Check that what is stored is the fold of the log up to the stored positions, to the last digit."""
+    stored = read_stored(url)
+    fold.advance(stored.positions)
+    expected = fold.prices()
+    assert stored.prices.keys() == expected.keys()
+    assert stored.prices == expected
+    return stored
+
+
+async def wait_until_stored(url: str, topic: PriceTopic, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until everything in the topic is stored, which only the database can tell."""
+    ends = await asyncio.to_thread(topic.ends)
+    await wait_for_stored(url, lambda stored: stored.positions == ends, seconds)
+
+
+async def wait_for_stored(url: str, expected: Callable[[Stored], bool], seconds: float = WAIT_SECONDS) -> Stored:
+    """Wait until what is stored is as expected; a database that is away is asked again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            stored: Stored | None = await asyncio.to_thread(read_stored, url)
+        except psycopg.OperationalError:
+            stored = None
+        if stored is not None and expected(stored):
+            return stored
+        assert time.monotonic() < deadline, stored and stored.positions
+        await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,117 @@
+"""The fold of one partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ticker_server.feed.kafka.records import encode
+from ticker_server.history.fold import PartitionFold, StoredPartition
+from ticker_server.model.acceptance import Numbering, Reason
+from ticker_server.model.tick import AcceptedTick, Tick
+
+PARTITION, PARTITIONS = 0, 1
+EMPTY = StoredPartition(0, [])
+ACCEPTED_MS = 1_763_900_000_123
+
+
+@dataclass
+class RawRecord:
+    """A record as a consumer hands it out."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Skips(list[tuple[int, int, Reason]]):
+    """What was skipped."""
+
+    def note(self, partition: int, offset: int, reason: Reason) -> None:
+        """Keep it."""
+        self.append((partition, offset, reason))
+
+
+def fold_on(stored: StoredPartition, skips: Skips | None = None) -> PartitionFold:
+    """Return a fold that goes on from a stored state."""
+    return PartitionFold(PARTITION, PARTITIONS, stored, (Skips() if skips is None else skips).note)
+
+
+def raw(offset: int, stock_id: str, price: str = "1", publisher: str = "", sequence: int = 0) -> RawRecord:
+    """Return a tick's record."""
+    key, value = encode(Tick(stock_id, price, "", None, publisher, sequence))
+    return RawRecord(offset, ACCEPTED_MS, key, value)
+
+
+def test_checkpoint_has_the_stocks_that_changed() -> None:
+    """A checkpoint goes from what is stored to what was read, with the newest price of each stock that changed."""
+    fold = fold_on(EMPTY)
+    fold.fold([raw(0, "AAPL"), raw(1, "MSFT"), raw(2, "AAPL", "2.50")], 5)
+
+    checkpoint = fold.checkpoint()
+    assert checkpoint is not None
+    assert (checkpoint.partition, checkpoint.read_from, checkpoint.next) == (PARTITION, 0, 5)
+    assert [(row[0], row[1], row[5], row[6]) for row in checkpoint.prices] == [
+        ("AAPL", "2.50", 3, 2),
+        ("MSFT", "1", 2, 1),
+    ]
+
+
+def test_stored_is_not_due_again() -> None:
+    """After a checkpoint was stored, the next one goes on from it, with what changed since."""
+    fold = fold_on(EMPTY)
+    fold.fold([raw(0, "AAPL")], 1)
+    first = fold.checkpoint()
+    assert first is not None
+    fold.fold([raw(1, "MSFT")], 2)
+    fold.stored(first)
+
+    second = fold.checkpoint()
+    assert second is not None
+    assert (second.read_from, second.next, [row[0] for row in second.prices]) == (1, 2, ["MSFT"])
+
+
+def test_not_stored_is_due_again() -> None:
+    """What could not be stored is in the next checkpoint, with its newest price by then."""
+    fold = fold_on(EMPTY)
+    fold.fold([raw(0, "AAPL"), raw(1, "MSFT")], 2)
+    first = fold.checkpoint()
+    assert first is not None
+    fold.not_stored(first)
+    fold.fold([raw(2, "AAPL", "7")], 3)
+
+    second = fold.checkpoint()
+    assert second is not None
+    assert (second.read_from, second.next) == (0, 3)
+    assert [(row[0], row[1]) for row in second.prices] == [("AAPL", "7"), ("MSFT", "1")]
+
+
+def test_nothing_read_is_nothing_due() -> None:
+    """Without a new record there is no checkpoint."""
+    assert fold_on(StoredPartition(7, [])).checkpoint() is None
+
+
+def test_skipped_records_move_the_position() -> None:
+    """Records that are skipped, and what is no record, move the position and change no stock; each skip is told."""
+    skips = Skips()
+    fold = fold_on(EMPTY, skips)
+    fold.fold([RawRecord(0, ACCEPTED_MS, b"AAPL", None), RawRecord(1, ACCEPTED_MS, b"AAPL", b"\xff")], 9)
+
+    checkpoint = fold.checkpoint()
+    assert checkpoint is not None
+    assert (checkpoint.next, checkpoint.prices) == (9, [])
+    assert skips == [(PARTITION, 0, Reason.TOMBSTONE), (PARTITION, 1, Reason.MALFORMED)]
+
+
+def test_fold_goes_on_from_what_is_stored() -> None:
+    """Numbers, repeats and accept times go on from the stored state."""
+    skips = Skips()
+    later = ACCEPTED_MS * 1_000_000 + 5
+    newest = AcceptedTick("AAPL", "1", "", later, later, 10, 4)
+    fold = fold_on(StoredPartition(10, [Numbering(newest, {"alpha": 3})]), skips)
+    fold.fold([raw(10, "AAPL", "2", "alpha", 3), raw(11, "AAPL", "3", "alpha", 4)], 12)
+
+    checkpoint = fold.checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.prices == [("AAPL", "3", "", later, later, 12, 5, '[["alpha",4]]')]
+    assert skips == [(PARTITION, 10, Reason.DUPLICATE)]

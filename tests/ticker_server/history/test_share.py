@@ -1,0 +1,80 @@
+"""The share of one member."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ticker_server.history.test_fold import EMPTY, PARTITIONS, Skips, raw
+from ticker_server.errors import DatabaseUnavailable, PriceLogUnavailable
+from ticker_server.history.fold import Checkpoint, PartitionFold
+from ticker_server.history.share import Share
+
+
+class Rig:
+    """A share of two partitions whose log and database fail as they are told."""
+
+    def __init__(self) -> None:
+        self.folds = {number: PartitionFold(number, PARTITIONS, EMPTY, Skips().note) for number in (0, 1)}
+        self.share = Share(self.folds, confirm=self.confirm, store=self.store)
+        self.stored: list[Checkpoint] = []
+        self.log_error: Exception | None = None
+        self.database_errors: dict[int, Exception] = {}
+
+    async def confirm(self) -> None:
+        """Find the log as it was, or fail."""
+        if self.log_error is not None:
+            raise self.log_error
+
+    async def store(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint, or fail."""
+        if checkpoint.partition in self.database_errors:
+            raise self.database_errors[checkpoint.partition]
+        self.stored.append(checkpoint)
+
+    def steps(self) -> dict[int, tuple[int, int]]:
+        """Return from where to where each partition was stored, and forget it."""
+        stored, self.stored = self.stored, []
+        return {one.partition: (one.read_from, one.next) for one in stored}
+
+
+async def test_progress_is_stored_once() -> None:
+    """What was folded is stored, per partition, and not a second time."""
+    rig = Rig()
+    rig.folds[0].fold([raw(0, "AAPL")], 1)
+    rig.folds[1].fold([], 4)
+    await rig.share.store()
+    assert rig.steps() == {0: (0, 1), 1: (0, 4)}
+
+    await rig.share.store()
+    assert rig.steps() == {}
+
+
+async def test_nothing_is_stored_of_a_log_that_does_not_answer() -> None:
+    """Unless the log is confirmed after the records were read, they are not stored; they are when it is."""
+    rig = Rig()
+    rig.folds[0].fold([raw(0, "AAPL")], 1)
+    rig.log_error = PriceLogUnavailable("away")
+    with pytest.raises(PriceLogUnavailable):
+        await rig.share.store()
+    assert rig.steps() == {}
+
+    rig.log_error = None
+    await rig.share.store()
+    assert rig.steps() == {0: (0, 1)}
+
+
+async def test_partition_that_fails_stays_due() -> None:
+    """A partition that could not be stored is stored later, from where it stood, with what came since."""
+    rig = Rig()
+    rig.folds[0].fold([raw(0, "AAPL")], 1)
+    rig.folds[1].fold([raw(0, "MSFT")], 1)
+    rig.database_errors[0] = DatabaseUnavailable("away")
+    with pytest.raises(DatabaseUnavailable):
+        await rig.share.store()
+    assert rig.steps() == {1: (0, 1)}
+
+    rig.database_errors.clear()
+    rig.folds[0].fold([raw(1, "GOOG")], 2)
+    await rig.share.store()
+    assert [row[0] for row in rig.stored[0].prices] == ["AAPL", "GOOG"]
+    assert rig.steps() == {0: (0, 2)}

@@ -1,0 +1,91 @@
+"""The fold of one partition: acceptance over its records, and what of it has to be stored next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ticker_server.feed.kafka.records import decode
+from ticker_server.history.price_rows import PriceRow, row_of
+from ticker_server.model.acceptance import Acceptance, Numbering, Reason
+
+__all__ = ["Checkpoint", "LogRecord", "PartitionFold", "StoredPartition"]
+
+
+class LogRecord(Protocol):
+    """A record as the topic has it; `timestamp` is in milliseconds since the epoch."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPartition:
+    """What is stored of one partition: the offset of the first record that is not, and the state up to there."""
+
+    next: int
+    numberings: Sequence[Numbering]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a transaction stores of one partition: all of it follows from the records `read_from` to `next` - 1.
+
+    `prices` has a row of each stock that changed on the way.
+    """
+
+    partition: int
+    read_from: int
+    next: int
+    prices: Sequence[PriceRow]
+
+
+class PartitionFold:
+    """Folds the records of one partition on from what is stored; `next` is the offset that it needs next.
+
+    Its memory is one entry per stock, however long nothing of it can be stored. `skip` is told of each record that is
+    skipped: the partition, the offset and the reason.
+    """
+
+    def __init__(
+        self, partition: int, partitions: int, stored: StoredPartition, skip: Callable[[int, int, Reason], None]
+    ) -> None:
+        self.partition = partition
+        self.next = stored.next
+        self._stored = stored.next
+        self._acceptance = Acceptance(partitions, stored.numberings)
+        self._changed: set[str] = set()
+        self._skip = skip
+
+    def fold(self, records: Sequence[LogRecord], following: int) -> None:
+        """Take the next records, in order; `following` is the offset after them and what else was read with them."""
+        accept = self._acceptance.accept
+        changed = self._changed
+        for raw in records:
+            record = decode(self.partition, raw.offset, raw.timestamp, raw.key, raw.value)
+            accepted = record if isinstance(record, Reason) else accept(record)
+            if isinstance(accepted, Reason):
+                self._skip(self.partition, raw.offset, accepted)
+            else:
+                changed.add(accepted.stock_id)
+        self.next = following
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what has to be stored now, None if all is; what is folded later does not change it."""
+        if self.next == self._stored:
+            return None
+        numberings = self._acceptance.numberings
+        rows = [row_of(numberings[stock_id]) for stock_id in sorted(self._changed)]
+        self._changed = set()
+        return Checkpoint(self.partition, self._stored, self.next, rows)
+
+    def stored(self, checkpoint: Checkpoint) -> None:
+        """Note that a checkpoint has been stored; the next one goes on from it."""
+        self._stored = checkpoint.next
+
+    def not_stored(self, checkpoint: Checkpoint) -> None:
+        """Note that a checkpoint could not be stored; the next one takes its stocks in again."""
+        self._changed.update(row[0] for row in checkpoint.prices)

@@ -1,0 +1,67 @@
+"""What one member does with its share of the partitions: read, fold and store, until the share is taken away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NoReturn
+
+from ticker_server.errors import PriceLogUnavailable
+from ticker_server.feed.kafka.consumer import OutOfRange, RecordStream
+from ticker_server.history.fold import Checkpoint, PartitionFold
+
+__all__ = ["Share"]
+
+
+class Share:
+    """Folds of some partitions, and the two things that go on with them side by side: reading and storing.
+
+    `confirm` raises unless the price log is still the one that the folds are of; `store` stores one partition.
+    """
+
+    def __init__(
+        self,
+        folds: Mapping[int, PartitionFold],
+        *,
+        confirm: Callable[[], Awaitable[None]],
+        store: Callable[[Checkpoint], Awaitable[None]],
+    ) -> None:
+        self._folds = folds
+        self._confirm = confirm
+        self._store = store
+
+    async def read(self, stream: RecordStream) -> NoReturn:
+        """Fold what a stream of these partitions yields, until cancelled. Raises PriceLogUnavailable."""
+        while True:
+            try:
+                fetched = await stream.next()
+            except OutOfRange as error:
+                raise PriceLogUnavailable(f"the log does not go on where it was read: {error}") from error
+            # Without an await: at any other moment each fold and its offset belong together.
+            for partition, following in stream.positions.items():
+                self._folds[partition].fold(fetched.get(partition, ()), following)
+            await asyncio.sleep(0)
+
+    async def store(self) -> None:
+        """Store what has been folded so far, one transaction per partition; what could not be stored stays due.
+
+        Raises:
+            PriceLogUnavailable, DatabaseUnavailable: The same call may succeed after a while.
+            PositionMoved: Another member stores one of these partitions, too. The folds are of no use any more.
+        """
+        due: list[tuple[PartitionFold, Checkpoint]] = []
+        try:
+            for fold in self._folds.values():
+                if (checkpoint := fold.checkpoint()) is not None:
+                    due.append((fold, checkpoint))
+                await asyncio.sleep(0)  # rows of many stocks take a while to make
+            # After the records were read: what was read of a topic that is gone by now must not be stored.
+            await self._confirm()
+            while due:
+                fold, checkpoint = due[-1]
+                await self._store(checkpoint)
+                fold.stored(checkpoint)
+                due.pop()
+        finally:
+            for fold, checkpoint in due:
+                fold.not_stored(checkpoint)
