@@ -9,10 +9,13 @@ __all__ = ["main"]
 
 _INTERRUPTED = 130
 _SERVER_PACKAGES = {
+    "aiokafka",
     "aiosqlite",
     "alembic",
+    "confluent_kafka",
     "grpc_health",
     "grpc_reflection",
+    "psycopg",
     "pydantic",
     "pydantic_settings",
     "sqlalchemy",

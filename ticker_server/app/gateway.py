@@ -1,14 +1,11 @@
-"""The composition root: the only place that knows every part, and in which order they start and stop."""
+"""A gateway: what it is made of, in the order of the way of a tick."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import random
-import sqlite3
 from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,62 +16,56 @@ from ticker_server.api.subscriptions import SubscriptionServicer
 from ticker_server.api.transport.grpcio.server import Endpoint, GrpcServer, Services, Tls
 from ticker_server.api.users import UserServicer
 from ticker_server.api.watches import WatchServicer, WatchSources
-from ticker_server.catalog import Catalog, Database, OutboxRelay, StockDirectory, open_database, sqlite_url, upgrade
+from ticker_server.app.backend import Backend
+from ticker_server.app.embedded import open_embedded
+from ticker_server.app.errors import AddressUnusable
+from ticker_server.app.parts import Parts
+from ticker_server.catalog import Catalog, OutboxRelay, Purge, StockDirectory, StockFinder
 from ticker_server.clock import Clock, SystemClock
-from ticker_server.errors import CannotStart
+from ticker_server.errors import DatabaseUnavailable
 from ticker_server.fanout.hub import Hub
 from ticker_server.fanout.registry import WatchRegistry
 from ticker_server.fanout.scheduler import Scheduler
 from ticker_server.fanout.station import Station
 from ticker_server.feed.log import PriceLog
+from ticker_server.feed.monitor import FeedMonitor
 from ticker_server.feed.reader import FeedReader
-from ticker_server.feed.sqlite import SqliteLog
 from ticker_server.model.change import Change
+from ticker_server.model.feed_status import FeedState
 from ticker_server.model.stock import Stock
-from ticker_server.ops.data_directory import locked_data_directory
 from ticker_server.settings import Settings
 from ticker_server.version import VERSION
 
-__all__ = ["AddressUnusable", "Gateway", "PriceLogUnusable"]
+__all__ = ["Gateway"]
 
 _RECONNECT_SPREAD = 10_000_000_000
 """After a drain, readers are told to come back at a random moment of this span (nanoseconds)."""
 
+_CATCH_UP_SECONDS = 10.0
+"""So long a start waits for the changes and the prices that came since what was stored; then it serves all the same."""
+
 _log = structlog.get_logger(__name__)
 
 
-class AddressUnusable(CannotStart):
-    """The address to listen on is taken or cannot be bound."""
-
-    reason = "ADDRESS_UNUSABLE"
-    exit_code = 3
-
-
-class PriceLogUnusable(CannotStart):
-    """The price log cannot be opened."""
-
-    reason = "PRICE_LOG_UNUSABLE"
-    exit_code = 5
-
-
 class Gateway:
-    """A gateway of the embedded profile: one process, one file. `start`, then `stop`; not to be started again.
+    """A process that serves gRPC. `start`, then `stop`; not to be started again.
 
-    The order of starting is that of the way of a tick: file, price log, catalog, hub, feed, door. Stopping goes the
-    other way, so nothing is ever handed to a part that is gone.
+    The order of starting is that of the way of a tick: price log, catalog, hub, feed, door. Stopping goes the other
+    way, so nothing is ever handed to a part that is gone.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.port = 0
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._parts = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._parts = Parts()
         self._hub = Hub()
         self._registry = WatchRegistry(self._hub)
         self._directory = StockDirectory()
+        self._knows_stocks = False
+        self._backend: Backend | None = None
         self._catalog: Catalog | None = None
-        self._log: SqliteLog | None = None
+        self._finder: StockFinder | None = None
         self._server: GrpcServer | None = None
 
     @property
@@ -86,8 +77,8 @@ class Gateway:
     @property
     def price_log(self) -> PriceLog:
         """Where ticks are published, once started."""
-        assert self._log is not None
-        return self._log
+        assert self._backend is not None
+        return self._backend.log
 
     @property
     def target(self) -> str:
@@ -99,8 +90,8 @@ class Gateway:
         """Start all parts and serve.
 
         Raises:
-            DataDirectoryUnusable, DatabaseUnusable: The data directory or its file cannot be used.
-            PriceLogUnusable: The price log cannot be opened.
+            DataDirectoryUnusable, DatabaseUnusable: The data directory or the database cannot be used.
+            PriceLogUnusable, TopicsUnusable: The price log cannot be opened.
             AddressUnusable: The address is taken or cannot be bound.
         """
         try:
@@ -110,11 +101,12 @@ class Gateway:
             raise
 
     async def failed(self) -> None:
-        """Wait until a part that should run for ever ends, and raise what ended it. Never returns otherwise."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        raise RuntimeError(f"{done.pop().get_name()} ended by itself")
+        """Wait until a part that should run for ever ends, and raise what ended it. Never returns otherwise.
+
+        Raises:
+            StartAnew: A gateway that is started now will do better than this one.
+        """
+        await self._parts.failed()
 
     async def stop(self) -> None:
         """Drain: tell each watch to go away, wait for the streams to end, then stop all parts."""
@@ -126,75 +118,99 @@ class Gateway:
 
     async def _start(self) -> None:
         settings, clock, parts = self._settings, self._clock, self._parts
-        path = parts.enter_context(locked_data_directory(settings.data_dir))
-        await asyncio.to_thread(upgrade, sqlite_url(path))
-        # The price log and the catalog write one file by two connections; the lock gives both their turn.
-        write_lock = asyncio.Lock()
-        log = self._log = await self._open_log(path, write_lock)
-        database = open_database(sqlite_url(path), write_lock=write_lock)
-        parts.push_async_callback(database.close)
-        relay = OutboxRelay(database, self._apply)
-        catalog = self._catalog = self._make_catalog(database, relay)
-        await self._load(log, catalog)
+        if settings.is_production:
+            # Imported here: the clients of Kafka take a while, and the embedded profile does without.
+            from ticker_server.app.production import open_production  # noqa: PLC0415
+
+            backend = await open_production(settings, clock, parts)
+        else:
+            backend = await open_embedded(settings.data_dir, clock, parts)
+        self._backend = backend
+        self._hub.epoch = backend.log.epoch
+        relay = OutboxRelay(backend.database, backend.changes.publish)
+        purge = Purge(backend.database)
+        catalog = self._catalog = self._make_catalog(backend, relay, purge)
+        self._finder = StockFinder(self._directory, catalog.get_stock, clock)
+        await self._load(backend)
         scheduler = Scheduler(clock)
         parts.callback(scheduler.close)
-        feed = FeedReader(log, self._hub.publish, clock)
+        feed = FeedReader(backend.log, self._hub.publish, clock)
         station = Station(self._hub, scheduler, clock, feed.status, settings.max_pending_ticks)
-        self._run("outbox relay", relay.run())
-        self._run("feed", feed.run())
-        await self._serve(self._services(station, log, catalog))
+        changes = parts.run("changes", backend.changes.run(self._apply, self._reload))
+        parts.run("outbox relay", relay.run())
+        parts.run("purge", purge.run())
+        reading = parts.run("feed", feed.run())
+        parts.run("feed monitor", FeedMonitor(feed.status, self._registry.note_feed).run())
+        await _in_time(feed.caught_up(), unless=reading)
+        # They start with a reload, which a database that is away does not give.
+        if self._knows_stocks and feed.status().state is not FeedState.DOWN:
+            await _in_time(backend.changes.started(), unless=changes)
+        await self._serve(self._services(station, backend.log, catalog))
 
-    async def _open_log(self, path: Path, write_lock: asyncio.Lock) -> SqliteLog:
-        log = SqliteLog(path, self._clock, write_lock)
-        self._parts.push_async_callback(log.close)
-        try:
-            await log.open()
-        except sqlite3.Error as error:
-            raise PriceLogUnusable(f"the price log in {path} cannot be opened: {error}") from error
-        writer = asyncio.create_task(log.run(), name="price log")
-        self._tasks.append(writer)
-
-        async def end_writer() -> None:
-            log.stop()
-            await asyncio.wait([writer])
-
-        self._parts.push_async_callback(end_writer)
-        return log
-
-    async def _apply(self, changes: Sequence[Change]) -> None:
-        self._registry.apply(changes)
-
-    def _make_catalog(self, database: Database, relay: OutboxRelay) -> Catalog:
+    def _make_catalog(self, backend: Backend, relay: OutboxRelay, purge: Purge) -> Catalog:
         def on_commit(changes: Sequence[Change]) -> None:
             for change in changes:
                 self._directory.apply(change)
                 self._registry.note(change)
             relay.nudge()
+            purge.follow(changes)
 
         return Catalog(
-            database,
+            backend.database,
             clock=self._clock,
             newest_sequence=self._newest_sequence,
+            log_epoch=lambda: backend.log.epoch,
             on_commit=on_commit,
             max_subscriptions_per_user=self._settings.max_subscriptions_per_user,
         )
 
-    async def _load(self, log: SqliteLog, catalog: Catalog) -> None:
-        """Fill the hub with the stocks and their newest prices."""
-        stocks = await catalog.list_stocks()
-        self._directory.load(stocks)
-        for stock in stocks:
-            self._hub.list_stock(stock)
-        newest = [numbering.newest for numbering in log.snapshot().numberings]
+    async def _load(self, backend: Backend) -> None:
+        """Fill the hub with the stocks, as far as the database answers, and with the newest prices."""
+        try:
+            await self._reload()
+        except DatabaseUnavailable:
+            if backend.must_load:
+                raise
+        newest = [numbering.newest for numbering in backend.log.snapshot().numberings]
         self._hub.publish(sorted(newest, key=lambda tick: tick.sequence))
 
-    def _services(self, station: Station, log: SqliteLog, catalog: Catalog) -> Services:
-        async def find_stock(stock_id: str) -> Stock | None:
-            return self._directory.get(stock_id)
+    async def _reload(self) -> None:
+        """Read the stocks, and the subscriptions of those who have watches open, anew."""
+        assert self._backend is not None
+        await self._backend.prepare()
+        stocks = await self.catalog.list_stocks()
+        self._directory.load(stocks)
+        self._knows_stocks = True
+        self._registry.refresh_stocks(stocks)
+        users = self._registry.users()
+        if users:
+            stored = await self.catalog.subscriptions_of_all(users)
+            for user_id in users:
+                self._registry.refresh_user(user_id, stored.get(user_id))
 
+    async def _apply(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._directory.apply(change)
+        self._registry.apply(changes)
+
+    def _check_stocks_known(self) -> None:
+        if not self._knows_stocks:
+            raise DatabaseUnavailable("the database has not answered since this server was started")
+
+    async def _find_stock(self, stock_id: str) -> Stock | None:
+        self._check_stocks_known()
+        assert self._finder is not None
+        return await self._finder.find(stock_id)
+
+    def _stocks_after(self, stock_id: str, limit: int) -> Sequence[Stock]:
+        self._check_stocks_known()
+        return self._directory.after(stock_id, limit)
+
+    def _services(self, station: Station, log: PriceLog, catalog: Catalog) -> Services:
         sources = WatchSources(
             subscriptions_of=catalog.subscriptions_of,
-            find_stock=find_stock,
+            find_stock=self._find_stock,
+            check_stocks_known=self._check_stocks_known,
             stock_revision=self._directory.revision,
             log_epoch=log.epoch,
             server_version=VERSION,
@@ -206,9 +222,9 @@ class Gateway:
             subscriptions=SubscriptionServicer(catalog, self._clock),
             prices=PriceServicer(
                 log=log,
-                find_stock=find_stock,
+                find_stock=self._find_stock,
                 newest=self._hub.newest,
-                stocks_after=self._directory.after,
+                stocks_after=self._stocks_after,
                 clock=self._clock,
             ),
             watches=WatchServicer(station, self._registry, sources),
@@ -232,20 +248,21 @@ class Gateway:
         await self._server.set_serving(serving=True)
         _log.info("serving", target=self.target, tls=settings.tls_cert is not None, stocks=len(self._directory))
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run a part until the gateway stops."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.append(task)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.wait([task])
-
-        self._parts.push_async_callback(end)
-
     def _newest_sequence(self, stock_id: str) -> int:
         newest = self._hub.newest(stock_id)
         return newest.sequence if newest is not None else 0
+
+
+async def _in_time(goal: Coroutine[Any, Any, None], *, unless: asyncio.Task[Any]) -> None:
+    """Wait for a goal of a task, as long as a start may take; raise what the task raises if it ends before."""
+    reaching = asyncio.ensure_future(goal)
+    try:
+        await asyncio.wait([reaching, unless], timeout=_CATCH_UP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if unless.done():
+            unless.result()
+    finally:
+        reaching.cancel()
+        await asyncio.wait([reaching])
 
 
 async def _read_tls(settings: Settings) -> Tls | None:

@@ -1,57 +1,14 @@
 from __future__ import annotations
 
-import logging
-import os
 import socket
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ticker_server.cli import run
+from tests.support.command_lines import Run
 from ticker_server.ops.data_directory import locked_data_directory
-from ticker_server.version import VERSION
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def ticker_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
-    """Return a function that runs the command line in this process and returns exit code, output and errors."""
-    for name in [name for name in os.environ if name.startswith("TICKER_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run_it(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ticker-server", *arguments])
-        with pytest.raises(SystemExit) as leaving:
-            run()
-        captured = capsys.readouterr()
-        assert isinstance(leaving.value.code, int)
-        return leaving.value.code, captured.out, captured.err
-
-    yield run_it
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-def test_version(ticker_server: Run) -> None:
-    """The version is one line on stdout."""
-    assert ticker_server("--version") == (0, f"ticker-server {VERSION}\n", "")
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["demo", "--help"]])
-def test_help(ticker_server: Run, arguments: list[str]) -> None:
-    """Help goes to stdout, and asking for it is no mistake."""
-    code, output, errors = ticker_server(*arguments)
-
-    assert (code, errors) == (0, "")
-    assert output.startswith("Usage: ticker-server")
 
 
 def test_help_names_what_is_served_only(ticker_server: Run) -> None:
@@ -59,40 +16,9 @@ def test_help_names_what_is_served_only(ticker_server: Run) -> None:
     _, output, _ = ticker_server("serve", "--help")
 
     assert "--data-dir" in output
-    for flag in ("--kafka", "--database-url", "--workers", "--auth", "--transport", "--metrics-port"):
+    for flag in ("--workers", "--auth", "--transport", "--metrics-port"):
         assert flag not in output
         assert ticker_server("serve", flag, "x")[0] == 2
-
-
-def test_no_command_shows_help(ticker_server: Run) -> None:
-    """Without a command the help is shown, as a mistake of usage."""
-    code, output, errors = ticker_server()
-
-    assert code == 2
-    assert "Usage: ticker-server" in output + errors
-    assert "error:" not in errors
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["serve", "--prot", "1"], "No such option: --prot"),
-        (["serve", "surplus"], "surplus"),
-        (["serve", "--port"], "--port"),
-        (["serve", "--port", "abc"], "--port"),
-        (["serve", "--log-level", "loud"], "--log-level"),
-        (["sevre"], "No such command 'sevre'"),
-    ],
-)
-def test_misuse_is_one_line(ticker_server: Run, arguments: list[str], message: str) -> None:
-    """A flag or command that is not known is one line on stderr, with the way to the help."""
-    code, output, errors = ticker_server(*arguments)
-
-    assert (code, output) == (2, "")
-    assert errors.startswith("error: USAGE: ")
-    assert message in errors
-    assert errors.rstrip().endswith("--help")
-    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -192,3 +118,15 @@ def test_unknown_host(ticker_server: Run) -> None:
     assert errors.startswith("error: ADDRESS_UNUSABLE: address no.such.invalid:50051 cannot be listened on")
     with locked_data_directory(Path("data")):
         pass
+
+
+def test_half_a_production_pair(ticker_server: Run) -> None:
+    """Brokers without a database, or the other way round, are exit 2, and nothing is made."""
+    code, output, errors = ticker_server("serve", "--kafka", "localhost:9092")
+    assert (code, output) == (2, "")
+    assert errors.startswith("error: INVALID_SETTING: --kafka needs --database-url as well")
+
+    code, output, errors = ticker_server("serve", "--database-url", "postgresql://localhost/ticker")
+    assert (code, output) == (2, "")
+    assert errors.startswith("error: INVALID_SETTING: --database-url needs --kafka as well")
+    assert not Path("ticker-data").exists()

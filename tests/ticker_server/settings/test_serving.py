@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ticker_server.logs import LogFormat, LogLevel
-from ticker_server.settings import Settings, SettingsError
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take our own settings out of the environment."""
-    for name in [name for name in os.environ if name.startswith("TICKER_")]:
-        monkeypatch.delenv(name)
+from ticker_server.settings import Deployment, Settings, SettingsError
 
 
 def refusal(**flags: Any) -> str:
@@ -59,21 +51,21 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.load()
 
     assert settings.model_dump() == {
+        **Deployment.load().model_dump(),
         "host": "::1",
         "port": 0,
-        "data_dir": Path("/var/lib/ticker"),
         "tls_cert": None,
         "tls_key": None,
         "tls_client_ca": None,
         "allow_insecure": True,
         "reflection": False,
         "drain_seconds": 2.5,
-        "log_format": LogFormat.JSON,
-        "log_level": LogLevel.ERROR,
         "max_subscriptions_per_user": 1,
         "max_stocks_per_watch": 2,
         "max_pending_ticks": 3,
     }
+    assert settings.data_dir == Path("/var/lib/ticker")
+    assert (settings.log_format, settings.log_level) == (LogFormat.JSON, LogLevel.ERROR)
 
 
 def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +126,8 @@ def test_every_judged_field_has_a_rule() -> None:
     """Each field that is not a text or a path says what it should be."""
     without = {name for name, field in Settings.model_fields.items() if not field.description}
 
-    assert without == {"host", "data_dir", "tls_cert", "tls_key", "tls_client_ca"}
+    texts = {"host", "kafka_sasl_username"}
+    assert without == texts | {"data_dir", "kafka_ca_file", "tls_cert", "tls_key", "tls_client_ca"}
 
 
 def test_unknown_setting_is_refused() -> None:
@@ -145,8 +138,6 @@ def test_unknown_setting_is_refused() -> None:
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("TICKER_DATABASE_URL", "postgresql://u:p@h/d"),
-        ("TICKER_KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
         ("TICKER_WORKERS", "2"),
         ("TICKER_AUTH", "jwt"),
         ("TICKER_TRANSPORT", "frames"),

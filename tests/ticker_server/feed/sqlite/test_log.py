@@ -79,6 +79,53 @@ async def test_sequences_are_row_ids(logs: SqliteLogs) -> None:
     assert execute(logs, "SELECT sequence, price FROM price_tick") == [(1, "1"), (2, "2"), (3, "3"), (4, "1")]
 
 
+async def test_sequences_increase_from_call_to_call(logs: SqliteLogs) -> None:
+    """All stocks share one order: sequences increase within a call and from call to call."""
+    log = await logs.open()
+
+    first = await log.publish([Tick("AAPL", "1"), Tick("MSFT", "2"), Tick("AAPL", "3")])
+    second = await log.publish([Tick("AAPL", "4")])
+
+    assert [each.sequence for each in first + second] == [1, 2, 3, 4]
+
+
+async def test_repeats_are_told_at_once(logs: SqliteLogs) -> None:
+    """A repeat is a duplicate as soon as the tick itself was accepted, within a call and between calls, read or not."""
+    log = await logs.open()
+
+    one, other = await asyncio.gather(log.publish(published_by("p", 1, 1)), log.publish(published_by("p", 1)))
+
+    assert outcomes(one) == [Outcome.ACCEPTED, Outcome.DUPLICATE]
+    assert outcomes(other) == [Outcome.DUPLICATE]
+    repeated = await log.publish([*published_by("q", 1), *published_by("p", 1, stock_id="X"), *published_by("p", 1)])
+    assert outcomes(repeated) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.DUPLICATE]
+
+
+async def test_repeats_are_told_after_a_kill(logs: SqliteLogs) -> None:
+    """A publisher that did not get its answer because of a kill is told what was there already."""
+    await (await logs.open()).publish(published_by("p", 1, 2, 3))
+    await logs.kill()
+
+    repeated = await (await logs.open()).publish(published_by("p", 1, 2, 3, 4))
+
+    assert outcomes(repeated) == [Outcome.DUPLICATE] * 3 + [Outcome.ACCEPTED]
+
+
+async def test_forgotten_publishers_are_told_after_a_kill(logs: SqliteLogs) -> None:
+    """Which of too many publishers is forgotten, and so not told of its repeat, does not depend on a restart."""
+    log = await logs.open()
+    for number in range(64):
+        await log.publish(published_by(f"p{number}", 5))
+    await log.publish(published_by("p0", 6))
+    await logs.kill()
+
+    log = await logs.open()
+    await log.publish(published_by("p64", 5))
+
+    repeated = await log.publish([*published_by("p0", 6), *published_by("p2", 5), *published_by("p1", 5)])
+    assert outcomes(repeated) == [Outcome.DUPLICATE, Outcome.DUPLICATE, Outcome.ACCEPTED]
+
+
 async def test_publishes_that_wait_share_a_commit(logs: SqliteLogs) -> None:
     """All that is published while a commit is under way goes into the next one."""
     logs.write_lock = lock = CountingLock()

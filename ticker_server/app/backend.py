@@ -1,0 +1,27 @@
+"""What a gateway stands on: where prices and the catalog are. One kind per profile, the same parts above."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ticker_server.catalog import Database
+from ticker_server.feed.changes import ChangeLog
+from ticker_server.feed.log import PriceLog
+
+__all__ = ["Backend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The price log, the database of the catalog, and the way of changes between gateways.
+
+    `must_load`: a gateway without its catalog is of no use (embedded: the file is there or it is not); otherwise it
+    starts without, and loads it once the database is back. `prepare` makes sure that the database can be read.
+    """
+
+    log: PriceLog
+    database: Database
+    changes: ChangeLog
+    must_load: bool
+    prepare: Callable[[], Awaitable[None]]
