@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -35,6 +36,11 @@ def kafka_version() -> str:
     return version[1]
 
 
+def jars_name() -> str:
+    """Return the name of the folder of the jars: the version, and which jars the POM names."""
+    return f"{kafka_version()}-{zlib.crc32(POM.read_bytes()):08x}"
+
+
 def find_java() -> str:
     """Return the path of a Java of 17 or later: that of JAVA_HOME, otherwise the first on PATH.
 
@@ -59,7 +65,7 @@ def fetch_jars(cache: Path = CACHE) -> Path:
         NotInstalled: the jars are not there and Maven is not installed, or there is no Java.
         FetchFailed: Maven could not bring them.
     """
-    jars = cache / kafka_version()
+    jars = cache / jars_name()
     if jars.is_dir():
         return jars
     maven = shutil.which("mvn")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.kafka_cluster.jars import FetchFailed, NotInstalled, fetch_jars, kafka_version
+from scripts.kafka_cluster.jars import FetchFailed, NotInstalled, fetch_jars, jars_name
 from tests.support.broker import Broker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +164,7 @@ def test_jars_are_fetched_once(bare_path: Path, tmp_path: Path) -> None:
 
     assert [process.communicate()[0] for process in fetching] == [b"jar\n", b"jar\n"]
     assert (bare_path / "runs").read_text() == "run\n"
-    assert sorted(path.name for path in cache.iterdir()) == [kafka_version(), "fetch.lock"]
+    assert sorted(path.name for path in cache.iterdir()) == [jars_name(), "fetch.lock"]
 
 
 def test_failed_fetch_leaves_nothing(bare_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_failed_fetch_leaves_nothing(bare_path: Path, tmp_path: Path, monkeypatc
     with pytest.raises(FetchFailed, match="the network is away"):
         fetch_jars(cache)
 
-    assert not (cache / kafka_version()).exists()
+    assert not (cache / jars_name()).exists()
     write_program(bare_path / "mvn", maven_that('/bin/mkdir "$out"'))
     assert fetch_jars(cache).is_dir()
 
