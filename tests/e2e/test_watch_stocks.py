@@ -285,18 +285,26 @@ async def test_what_is_not_built_yet_is_answered_by_name(
     assert named in str(caught.value.details())
 
 
-async def test_resume_in_the_same_log_is_not_built_yet(stubs: Stubs) -> None:
-    """A resume in the log that the server reads is answered with UNIMPLEMENTED, never ignored."""
+async def test_resume_goes_on_where_the_reader_was(stubs: Stubs) -> None:
+    """A watch of every tick that was cut gets exactly what came meanwhile, and then what comes."""
     await stubs.create("AAPL")
-    async with stubs.watch(stock_ids=["AAPL"]) as stream:
+    async with stubs.watch(stock_ids=["AAPL"], every_tick=True) as stream:
         epoch = (await stream.read()).opened.log_epoch
+        await stubs.publish("AAPL", "1", "2")
+        seen = (await stream.updates(2))[-1]
+    await stubs.publish("AAPL", "3", "4")
 
-    async with stubs.watch(stock_ids=["AAPL"], resume={"log_epoch": epoch, "positions": []}) as stream:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stream.read()
+    position = {"stock_id": "AAPL", "sequence": seen.sequence, "tick_number": seen.tick_number}
+    resume = {"log_epoch": epoch, "positions": [position]}
+    async with stubs.watch(stock_ids=["AAPL"], every_tick=True, resume=resume) as stream:
+        caught_up = await stream.read_until(lambda message: message.HasField("caught_up"))
+        await stubs.publish("AAPL", "5")
+        await stream.updates(1)
+        updates = [update for message in stream.messages for update in message.updates]
 
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "resume" in str(caught.value.details())
+    assert caught_up.caught_up.replayed_count == 2
+    assert [update.tick_number for update in updates] == [3, 4, 5]
+    assert [update.price for update in updates] == ["3", "4", "5"]
 
 
 async def test_resume_from_another_log_is_told(stubs: Stubs) -> None:

@@ -43,9 +43,15 @@ class FanoutRig:
     exist, each with the sequence through which its prices are hidden.
     """
 
-    def __init__(self, *stock_ids: str, start: str = "2026-03-02T12:00:00+00:00", pending_limit: int = 10_000) -> None:
+    def __init__(
+        self,
+        *stock_ids: str,
+        start: str = "2026-03-02T12:00:00+00:00",
+        pending_limit: int = 10_000,
+        kept: int = 1_000_000,
+    ) -> None:
         self.clock = VirtualClock(start)
-        self.hub = Hub()
+        self.hub = Hub(kept=kept)
         self.scheduler = Scheduler(self.clock)
         self.registry = WatchRegistry(self.hub)
         self.station = Station(self.hub, self.scheduler, self.clock, self.feed_status, pending_limit)

@@ -7,8 +7,9 @@ request is wrong before it learns that it would not be served anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from ticker.v1 import watch_service_pb2
 
@@ -27,7 +28,7 @@ from ticker_server.api.validation import (
 from ticker_server.errors import LimitExceeded, NotBuilt
 from ticker_server.model.subscription import DEFAULT_FREQUENCY, EVERY_TICK
 
-__all__ = ["ALL_STOCKS", "WatchWish", "check_update_watch", "parse_watch"]
+__all__ = ["ALL_STOCKS", "Position", "WatchWish", "check_update_watch", "parse_watch"]
 
 ALL_STOCKS = "*"
 DEFAULT_HEARTBEAT_INTERVAL = 5_000_000_000
@@ -37,13 +38,20 @@ MAX_USERS_PER_WATCH = 10_000
 _LAG_POLICIES = watch_service_pb2.LagPolicy.values()
 
 
+class Position(NamedTuple):
+    """The last update that a reader has seen of a stock; `tick_number` is 0 if it was not known."""
+
+    sequence: int
+    tick_number: int
+
+
 @dataclass(frozen=True, slots=True)
 class WatchWish:
     """What WatchStocks asks for, with all defaults filled in: one of `user_ids`, `stock_ids` and `all_stocks`.
 
     `cadence` is that of an ad-hoc watch: a frequency in nanoseconds, or EVERY_TICK; saved subscriptions have their
     own. `heartbeat_interval` is in nanoseconds. `resume_epoch` is the log epoch of a resume, empty without one, and
-    `resumed_stocks` are those it has positions of.
+    `positions` are those it has, by stock.
     """
 
     user_ids: tuple[str, ...] = ()
@@ -53,7 +61,7 @@ class WatchWish:
     lag_policy: watch_service_pb2.LagPolicy.ValueType = watch_service_pb2.LAG_POLICY_CONFLATE
     heartbeat_interval: int = DEFAULT_HEARTBEAT_INTERVAL
     resume_epoch: str = ""
-    resumed_stocks: frozenset[str] = frozenset()
+    positions: Mapping[str, Position] = field(default_factory=dict)
 
 
 def parse_watch(
@@ -93,7 +101,10 @@ def parse_watch(
         lag_policy=request.lag_policy or watch_service_pb2.LAG_POLICY_CONFLATE,
         heartbeat_interval=heartbeat_interval,
         resume_epoch=request.resume.log_epoch,
-        resumed_stocks=frozenset(position.stock_id for position in request.resume.positions),
+        positions={
+            position.stock_id: Position(position.sequence, position.tick_number)
+            for position in request.resume.positions
+        },
     )
 
 

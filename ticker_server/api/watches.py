@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from ticker.v1 import watch_service_pb2
 
 from ticker_server.api.caller import Caller
 from ticker_server.api.watch_requests import WatchWish, check_update_watch, parse_watch
-from ticker_server.errors import NotBuilt, PriceLogUnavailable, StockNotFound
+from ticker_server.errors import FieldViolation, InvalidArgument, NotBuilt, PriceLogUnavailable, StockNotFound, shown
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.hub import Quote
 from ticker_server.fanout.pieces import LagPolicy, Opening, Refusal
@@ -19,9 +20,12 @@ from ticker_server.fanout.sink import Sink
 from ticker_server.fanout.station import Station
 from ticker_server.fanout.watch import Watch
 from ticker_server.model.stock import Stock
-from ticker_server.model.subscription import Subscription
+from ticker_server.model.subscription import EVERY_TICK, Subscription
 
 __all__ = ["WatchServicer", "WatchSources"]
+
+_PATIENCE = 3_000_000_000
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class WatchServicer:
             PriceLogUnavailable: It is not known yet whether a resume is one in this log.
         """
         wish = parse_watch(request, max_stocks=self._sources.max_stocks)
-        self._check_resume(wish)
+        if wish.resume_epoch:
+            await self._check_resume(wish)
         if wish.user_ids:
             return await self._watch_user(wish, wish.user_ids[0], sink)
         if wish.all_stocks:
@@ -69,16 +74,32 @@ class WatchServicer:
         check_update_watch(request)
         raise NotBuilt("UpdateWatch")
 
-    def _check_resume(self, wish: WatchWish) -> None:
-        """Let pass what resumes from another log: that is told, and the watch begins anew."""
-        if not wish.resume_epoch:
-            return
+    async def _check_resume(self, wish: WatchWish) -> None:
+        """Let pass what resumes from another log (that is told), and what this gateway has read as far as the reader."""
         if not self._sources.log_epoch:
             raise PriceLogUnavailable(
                 "the price log does not answer, so it cannot be said whether it is still the same"
             )
-        if wish.resume_epoch == self._sources.log_epoch:
-            raise NotBuilt("resume in the same price log")
+        if wish.resume_epoch != self._sources.log_epoch:
+            return
+        asked = self._station.clock.wall()
+        while ahead := self._ahead(wish):
+            feed = self._station.feed_status()
+            if feed.read_through > asked:
+                # All there was when the position came is read: it is not one of this log.
+                rule = f"stock {shown(ahead)} has no such sequence yet; leave the stock out for a snapshot"
+                raise InvalidArgument([FieldViolation("resume.positions", "INVALID_RESUME", rule)])
+            if self._station.clock.wall() - asked > _PATIENCE:
+                raise PriceLogUnavailable("this server has not read as far as the reader; try again, or another one")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _ahead(self, wish: WatchWish) -> str:
+        """Return a stock of which the reader has seen more than this gateway has read, as yet; empty if there is none."""
+        for stock_id, position in wish.positions.items():
+            newest = self._station.hub.newest(stock_id)
+            if newest is not None and newest.sequence < position.sequence:
+                return stock_id
+        return ""
 
     async def _watch_user(self, wish: WatchWish, user_id: str, sink: Sink) -> Watch:
         watch = self._watch(wish, sink, user_id=user_id)
@@ -113,8 +134,17 @@ class WatchServicer:
         return watch
 
     def _begin(self, watch: Watch, followings: Sequence[Following], wish: WatchWish) -> None:
+        same_log = wish.resume_epoch == self._sources.log_epoch
         for following in followings:
-            following.resumed_from_another_log = following.stock_id in wish.resumed_stocks
+            position = wish.positions.get(following.stock_id)
+            if not wish.resume_epoch:
+                continue
+            if not same_log:
+                following.resumed_from_another_log = position is not None
+            elif position is not None:
+                following.resume(*position)
+            elif watch.all_stocks_cadence == EVERY_TICK:
+                following.resume(0, 0)  # it was born while the reader was away
         self._registry.begin(watch, followings)
 
     def _following(self, quote: Quote, wish: WatchWish) -> Following:

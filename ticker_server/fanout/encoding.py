@@ -15,9 +15,9 @@ from ticker.v1 import tick_pb2, watch_service_pb2
 from ticker_server.model.tick import AcceptedTick
 
 __all__ = [
-    "CAUGHT_UP",
     "LIVE",
     "MAX_MESSAGE_BYTES",
+    "REPLAY",
     "SNAPSHOT",
     "duration",
     "fragment",
@@ -49,9 +49,8 @@ piece: Callable[..., watch_service_pb2.WatchStocksResponse] = watch_service_pb2.
 """One or a few fields of a message; `SerializeToString()` makes it a part."""
 
 SNAPSHOT = piece(kind=watch_service_pb2.UPDATE_KIND_SNAPSHOT).SerializeToString()
+REPLAY = piece(kind=watch_service_pb2.UPDATE_KIND_REPLAY).SerializeToString()
 LIVE = piece(kind=watch_service_pb2.UPDATE_KIND_LIVE).SerializeToString()
-CAUGHT_UP = piece(caught_up=watch_service_pb2.CaughtUp()).SerializeToString()
-
 
 _sent = piece()
 

@@ -16,6 +16,7 @@ class Following:
     `last_number` also that of the last tick told to be missing.
     `is_open` is what the window said when it was last asked; it changes at `changes_at` (None: never).
     `is_live` is True from the stock's snapshot until it is followed no longer; only then LIVE updates of it are sent.
+    `resumes` is True from `resume` until what came after the position has been told.
     `user_id` is empty on an ad-hoc watch. `resumed_from_another_log` until that was told, and `count_is_lost` from when
     it was told that ticks have no numbers.
     """
@@ -30,6 +31,7 @@ class Following:
         "last_sequence",
         "quote",
         "resumed_from_another_log",
+        "resumes",
         "revision",
         "schedule",
         "user_id",
@@ -46,9 +48,16 @@ class Following:
         self.last_number = hidden.tick_number if hidden is not None else 0
         self.resumed_from_another_log = False
         self.count_is_lost = False
+        self.resumes = False
         self.is_live = False
         self.is_open = False
         self.changes_at: int | None = None
+
+    def resume(self, sequence: int, number: int) -> None:
+        """Go on after a tick that the reader has seen: by its sequence, and its number, 0 if that was not known."""
+        self.resumes = True
+        self.last_sequence = sequence
+        self.last_number = number
 
     @property
     def stock_id(self) -> str:

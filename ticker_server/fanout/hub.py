@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ticker_server.fanout.recent import RecentTicks
 from ticker_server.fanout.scheduler import Puller
 from ticker_server.model.stock import Stock
 from ticker_server.model.tick import AcceptedTick
 
 __all__ = ["Hub", "Quote"]
+
+_KEPT = 100_000
+"""So many ticks are kept for readers that come back."""
 
 
 class Quote:
@@ -44,10 +48,12 @@ class Hub:
 
     Frequency watches look at `Quote.newest` at their beat, every-tick watches are among its `receivers`. Nothing here
     knows what a watch is. Ticks of a stock that does not exist are put too: who follows it has seen it in the catalog,
-    and this gateway has yet to hear of it. `epoch` is that of the log its ticks come from.
+    and this gateway has yet to hear of it. `epoch` is that of the log its ticks come from, and `recent` the last
+    `kept` of them.
     """
 
-    def __init__(self, epoch: str = "") -> None:
+    def __init__(self, epoch: str = "", *, kept: int = _KEPT) -> None:
+        self.recent = RecentTicks(kept)
         self.epoch = epoch
         self._quotes: dict[str, Quote] = {}
         self._version = 0
@@ -96,6 +102,7 @@ class Hub:
         for tick in ticks:
             quote = self._quotes.get(tick.stock_id) or self.quote(tick.stock_id)
             self._version += 1
+            self.recent.add(tick)
             quote.newest = tick
             quote.version = self._version
             changed.pop(tick.stock_id, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ticker_server.fanout.encoding import LIVE, MAX_MESSAGE_BYTES, SNAPSHOT, fragment, sent_time_piece
+from ticker_server.fanout.encoding import LIVE, MAX_MESSAGE_BYTES, REPLAY, SNAPSHOT, fragment, sent_time_piece
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.pieces import GapReason, gap_piece
 from ticker_server.model.subscription import EVERY_TICK
@@ -50,12 +50,18 @@ class Message:
         """Take the newest tick of a stock as its snapshot; False if it does not fit."""
         return self._offer_update(SNAPSHOT, fragment(tick), following, tick)
 
+    def offer_replay(self, following: Following, tick: AcceptedTick) -> bool:
+        """Take a tick that came after a position that is resumed; False if it does not fit."""
+        return self._offer_update(REPLAY, fragment(tick), following, tick)
+
     def offer_live(self, following: Following, tick: AcceptedTick, *, lagged: bool = False) -> bool:
         """Take a LIVE update; False if it does not fit.
 
         With every tick what is missing before it was lost to a slow reader, for all else is told apart: its gap goes
         with it. `lagged` says so where ticks have no numbers to tell by.
         """
+        if tick.sequence <= following.last_sequence:
+            return True  # the reader has it from another gateway, which had read further than this one
         part = tick.fragment or fragment(tick)
         if lagged and not tick.tick_number:
             part = gap_piece(following, 0, 0, GapReason.READER_LAGGED) + part
@@ -74,7 +80,8 @@ class Message:
         if loses_count:
             part = gap_piece(following, 0, 0, GapReason.COUNT_LOST) + part
         size = self._size + len(part)
-        if size > _ROOM:
+        # One kind per message: what is of another one goes into the next.
+        if size > _ROOM or self.kind not in {b"", kind}:
             return False
         self._size = size
         following.count_is_lost = following.count_is_lost or loses_count

@@ -20,6 +20,7 @@ __all__ = [
     "LagPolicy",
     "Opening",
     "Refusal",
+    "caught_up_piece",
     "change_piece",
     "gap_piece",
     "go_away_piece",
@@ -144,6 +145,11 @@ def heartbeat_piece(now: int, interval: int, feed: FeedStatus, stocks: int, clos
         next_open_time=timestamp(min(openings)) if openings else None,
     )
     return piece(heartbeat=heartbeat).SerializeToString()
+
+
+def caught_up_piece(replayed: int) -> bytes:
+    """Encode that snapshots and replay are complete, and how many ticks were replayed."""
+    return piece(caught_up=watch_service_pb2.CaughtUp(replayed_count=replayed)).SerializeToString()
 
 
 def go_away_piece(reason: GoAwayReason, reconnect_after: int) -> bytes:

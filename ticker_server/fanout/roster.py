@@ -7,6 +7,7 @@ from ticker_server.fanout.lanes import AllStocksLane, ListedLane
 from ticker_server.fanout.message import Message
 from ticker_server.fanout.pending import PendingTicks
 from ticker_server.fanout.pieces import GapReason, gap_piece
+from ticker_server.fanout.replay import Replay
 from ticker_server.fanout.scheduler import Puller
 from ticker_server.fanout.station import Station
 from ticker_server.model.subscription import EVERY_TICK
@@ -15,7 +16,10 @@ __all__ = ["Roster"]
 
 
 class Roster:
-    """What one watch follows, by stock id. `identity` (the user, or the watch if ad hoc) sets the phase of its beats."""
+    """What one watch follows, by stock id. `identity` (the user, or the watch if ad hoc) sets the phase of its beats.
+
+    `replayed` counts the ticks that were sent because a position was resumed.
+    """
 
     __slots__ = (
         "_all_stocks",
@@ -26,9 +30,11 @@ class Roster:
         "_missed",
         "_next_change",
         "_pending",
+        "_replays",
         "_station",
         "_unsnapped",
         "followings",
+        "replayed",
         "watch",
     )
 
@@ -38,6 +44,8 @@ class Roster:
         self._all_stocks = all_stocks
         self._identity = identity
         self._station = station
+        self.replayed = 0
+        self._replays: dict[str, Replay] = {}
         self._unsnapped: dict[str, Following] = {}
         self._lanes: dict[int, ListedLane] = {}
         self._due_lanes: list[ListedLane] = []
@@ -80,6 +88,7 @@ class Roster:
             return False
         following.is_live = False
         self._unsnapped.pop(stock_id, None)
+        self._replays.pop(stock_id, None)
         if following.cadence == EVERY_TICK:
             self._leave(following)
         else:
@@ -103,15 +112,19 @@ class Roster:
         """Note that a window may have its time; the pull that follows turns it."""
 
     def tell_snapshots(self, message: Message) -> bool:
-        """Offer the snapshots that are still to be sent; return whether that was all."""
-        for stock_id in list(self._unsnapped):
-            following = self._unsnapped[stock_id]
-            if not self._tell_snapshot(message, following):
+        """Offer the snapshots, and what came after positions, that are still to be sent; return whether that was all."""
+        for following in sorted(self._unsnapped.values(), key=lambda each: each.resumes):
+            tell = self._tell_resumed if following.resumes else self._tell_snapshot
+            if not tell(message, following):
                 return False
-            del self._unsnapped[stock_id]
+            del self._unsnapped[following.stock_id]
             following.is_live = True
-            if following.cadence == EVERY_TICK and following.is_open:
-                following.quote.receivers[self.watch] = self._pending.put
+            if following.cadence == EVERY_TICK:
+                if following.is_open:
+                    following.quote.receivers[self.watch] = self._pending.put
+                elif following.resumes:
+                    self._leave(following)
+            following.resumes = False
         return True
 
     def tell_live(self, message: Message) -> None:
@@ -159,6 +172,37 @@ class Roster:
         if following.last_number:
             return message.offer(gap_piece(following, 1, following.last_number, GapReason.LOG_TRUNCATED))
         return True
+
+    def _tell_resumed(self, message: Message, following: Following) -> bool:
+        """Offer what came after the position: the newest tick, or every one, as far back as they are kept."""
+        if following.cadence != EVERY_TICK:
+            newest = following.quote.price
+            if newest is None or newest.sequence <= following.last_sequence:
+                return True
+            if not message.offer_replay(following, newest):
+                return False
+            self.replayed += 1
+            return True
+        replay = self._replays.get(following.stock_id)
+        if replay is None:
+            replay = self._replays[following.stock_id] = self._replay_of(following)
+        if not replay.tell(message, following):
+            return False
+        self.replayed += replay.told
+        del self._replays[following.stock_id]
+        return True
+
+    def _replay_of(self, following: Following) -> Replay:
+        """Return what came after the position, and take from now on what comes: there is no seam between the two."""
+        quote = following.quote
+        quote.receivers[self.watch] = self._pending.put
+        recent = self._station.hub.recent
+        ticks = recent.after(following.stock_id, following.last_sequence)
+        return Replay(
+            following,
+            (tick for tick in ticks if tick.sequence > quote.hidden_through),
+            reaches_position=recent.reaches(following.stock_id, following.last_sequence),
+        )
 
     def _tell_missed(self, message: Message) -> bool:
         for stock_id, last in list(self._missed.items()):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ticker_server.errors import ReaderTooSlow, ServerDraining, TickerError, UserNotFound
 from ticker_server.fanout.changes import UntoldChanges
-from ticker_server.fanout.encoding import CAUGHT_UP, SNAPSHOT
+from ticker_server.fanout.encoding import REPLAY, SNAPSHOT
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.heartbeat import Heartbeat
 from ticker_server.fanout.message import Message
@@ -22,6 +22,7 @@ from ticker_server.fanout.pieces import (
     LagPolicy,
     Opening,
     Refusal,
+    caught_up_piece,
     go_away_piece,
     opened_piece,
     opening_piece,
@@ -199,8 +200,8 @@ class Watch:
             return False
         if not self._caught_up:
             self._caught_up = True
-            message.add(CAUGHT_UP)
-        elif message.kind != SNAPSHOT:
+            message.add(caught_up_piece(self.roster.replayed))
+        elif message.kind not in {SNAPSHOT, REPLAY}:
             self.roster.tell_live(message)
         if self._heartbeat.is_due:
             message.add(self._heartbeat.take(self.roster, message.wall))

@@ -199,9 +199,9 @@ def test_update_watch_is_refused(fields: dict[str, Any], field: str) -> None:
 
 def test_resume_is_kept() -> None:
     """The epoch of a resume and the stocks that it has positions of are told to whoever opens the watch."""
-    resume = {"log_epoch": "e", "positions": [{"stock_id": "A", "sequence": 1}]}
+    resume = {"log_epoch": "e", "positions": [{"stock_id": "A", "sequence": 7, "tick_number": 3}]}
 
     wish = parse_watch(watch_request(stock_ids=["A", "B"], resume=resume))
 
-    assert (wish.resume_epoch, wish.resumed_stocks) == ("e", {"A"})
+    assert (wish.resume_epoch, wish.positions) == ("e", {"A": (7, 3)})
     assert parse_watch(watch_request(stock_ids=["A"])).resume_epoch == ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 from ticker.v1 import watch_service_pb2
 
+from tests.support.fanout_rig import accepted
 from tests.support.recording_sink import RecordingSink
 from tests.support.virtual_clock import VirtualClock
 from ticker_server.api.caller import Caller
@@ -40,8 +41,9 @@ class Rig:
     """A servicer over a real hub and registry, with a catalog that answers when the test lets it."""
 
     def __init__(self, epoch: str = "epoch") -> None:
-        clock = VirtualClock()
+        clock = self.clock = VirtualClock()
         self.knows_stocks = True
+        self.read_through = clock.wall()
         self.hub = Hub()
         self.registry = WatchRegistry(self.hub)
         self.sink = RecordingSink()
@@ -49,7 +51,7 @@ class Rig:
         self.saved: asyncio.Future[Sequence[Subscription]] = asyncio.get_running_loop().create_future()
         for stock_id in ("AAPL", "MSFT"):
             self.hub.list_stock(Stock(stock_id, stock_id, "USD", 0))
-        station = Station(self.hub, Scheduler(clock), clock, lambda: FeedStatus(FeedState.LIVE, 0, clock.wall()), 100)
+        station = Station(self.hub, Scheduler(clock), clock, self._feed_status, 100)
         sources = WatchSources(
             self._subscriptions_of,
             self._find_stock,
@@ -68,6 +70,9 @@ class Rig:
     def opened_stocks(self) -> list[str]:
         """Return what `opened` listed."""
         return [stock.stock_id for message in self.sink.messages for stock in message.opened.stocks]
+
+    def _feed_status(self) -> FeedStatus:
+        return FeedStatus(FeedState.LIVE, 0, self.read_through)
 
     def _check_stocks_known(self) -> None:
         if not self.knows_stocks:
@@ -183,12 +188,67 @@ async def test_resume_from_another_log_begins_anew(rig: Rig) -> None:
     assert gaps[0].reason == watch_service_pb2.GAP_REASON_LOG_REPLACED
 
 
-async def test_resume_in_the_same_log_is_not_built(rig: Rig) -> None:
-    """A resume in the log that is read now is refused by name, and leaves no watch behind."""
-    with pytest.raises(NotBuilt, match="resume"):
-        await rig.open(stock_ids=["AAPL"], resume={"log_epoch": "epoch"})
+async def test_resume_in_the_same_log(rig: Rig) -> None:
+    """A resume in the log that is read now goes on after its positions; other stocks begin with a snapshot."""
+    for sequence in (1, 2):
+        rig.hub.publish([accepted("AAPL", sequence, sequence), accepted("MSFT", sequence, sequence)])
+    positions = [{"stock_id": "MSFT", "sequence": 1, "tick_number": 1}]
+    await rig.open(stock_ids=["AAPL", "MSFT"], every_tick=True, resume={"log_epoch": "epoch", "positions": positions})
 
+    updates = [(update.stock_id, message.kind) for message in rig.sink.messages for update in message.updates]
+    assert updates == [
+        ("AAPL", watch_service_pb2.UPDATE_KIND_SNAPSHOT),
+        ("MSFT", watch_service_pb2.UPDATE_KIND_REPLAY),
+    ]
+
+
+async def test_star_replays_what_was_born_while_away(rig: Rig) -> None:
+    """On a watch of all stocks with every tick a stock without a position is replayed from its first tick."""
+    for sequence in (1, 2):
+        rig.hub.publish([accepted("AAPL", sequence, sequence)])
+    await rig.open(stock_ids=["*"], every_tick=True, resume={"log_epoch": "epoch"})
+
+    assert [update.tick_number for message in rig.sink.messages for update in message.updates] == [1, 2]
+
+
+async def test_position_that_this_gateway_has_yet_to_read(rig: Rig) -> None:
+    """A position ahead of what was read is waited for: another gateway may have read further."""
+    rig.hub.publish([accepted("AAPL", 1, 1)])
+    rig.read_through = 0
+    positions = [{"stock_id": "AAPL", "sequence": 2, "tick_number": 2}]
+    opening = asyncio.create_task(
+        rig.open(stock_ids=["AAPL"], every_tick=True, resume={"log_epoch": "epoch", "positions": positions})
+    )
+    await asyncio.sleep(0)
+    assert not opening.done()
+
+    rig.hub.publish([accepted("AAPL", 2, 2)])
+    await asyncio.wait_for(opening, 5)
+    assert not [update for message in rig.sink.messages for update in message.updates]
+
+
+async def test_position_that_does_not_exist(rig: Rig) -> None:
+    """A position above all that was read, when everything was read, is refused by name."""
+    rig.hub.publish([accepted("AAPL", 1, 1)])
+    rig.read_through = rig.clock.wall() + 1
+    positions = [{"stock_id": "AAPL", "sequence": 2, "tick_number": 2}]
+
+    with pytest.raises(InvalidArgument, match="INVALID_RESUME"):
+        await rig.open(stock_ids=["AAPL"], resume={"log_epoch": "epoch", "positions": positions})
     assert len(rig.registry) == 0
+
+
+async def test_position_ahead_while_the_feed_stands_still(rig: Rig) -> None:
+    """While nothing is read it cannot be said whether a position exists: the reader is to try again."""
+    rig.hub.publish([accepted("AAPL", 1, 1)])
+    rig.read_through = 0
+    positions = [{"stock_id": "AAPL", "sequence": 2, "tick_number": 2}]
+    opening = asyncio.create_task(rig.open(stock_ids=["AAPL"], resume={"log_epoch": "epoch", "positions": positions}))
+    await asyncio.sleep(0)
+    rig.clock.advance(4)
+
+    with pytest.raises(PriceLogUnavailable):
+        await asyncio.wait_for(opening, 5)
 
 
 async def test_resume_while_the_log_is_not_known() -> None:

@@ -10,7 +10,6 @@ from ticker.v1 import watch_service_pb2
 
 from tests.support.fanout_rig import accepted
 from ticker_server.fanout.encoding import (
-    CAUGHT_UP,
     LIVE,
     SNAPSHOT,
     duration,
@@ -19,6 +18,7 @@ from ticker_server.fanout.encoding import (
     stock_update,
     timestamp,
 )
+from ticker_server.fanout.pieces import caught_up_piece
 from ticker_server.model.tick import AcceptedTick
 
 Response = watch_service_pb2.WatchStocksResponse
@@ -68,7 +68,7 @@ def test_fragment_is_encoded_once() -> None:
 @given(st.lists(st.integers(1, 1_000_000), max_size=20, unique=True))
 def test_parts_join_to_one_message(sequences: list[int]) -> None:
     """The join of kind, fragments and caught_up is one message with all of them in their order."""
-    parts = [LIVE, *(fragment(accepted("A", sequence, sequence)) for sequence in sequences), CAUGHT_UP]
+    parts = [LIVE, *(fragment(accepted("A", sequence, sequence)) for sequence in sequences), caught_up_piece(0)]
     message = Response.FromString(b"".join(parts))
 
     assert message.kind == watch_service_pb2.UPDATE_KIND_LIVE

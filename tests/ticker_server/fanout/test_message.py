@@ -5,10 +5,11 @@ from __future__ import annotations
 from ticker.v1 import watch_service_pb2
 
 from tests.support.fanout_rig import accepted
-from ticker_server.fanout.encoding import CAUGHT_UP, MAX_MESSAGE_BYTES, timestamp
+from ticker_server.fanout.encoding import MAX_MESSAGE_BYTES, timestamp
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.hub import Quote
 from ticker_server.fanout.message import Message
+from ticker_server.fanout.pieces import caught_up_piece
 from ticker_server.fanout.registry import ALWAYS
 from ticker_server.model.subscription import EVERY_TICK
 
@@ -68,7 +69,7 @@ def test_full_message_refuses_and_keeps_room_for_its_end() -> None:
     while message.offer_live(following, accepted("A", number, number)):
         number += 1
     for _ in range(50):
-        message.add(CAUGHT_UP)
+        message.add(caught_up_piece(0))
 
     assert number - 1 == following.last_number
     assert not message.offer(b"x" * 100)
