@@ -95,8 +95,8 @@ async def _open_log(
     parts.push_async_callback(log.close)
     try:
         await log.open(snapshot)
-    except PriceLogUnavailable as error:
-        _log.error("starting without", missing="Kafka", error=error.message)
+    except (PriceLogUnavailable, LogReplaced) as error:
+        _log.error("starting without", missing="Kafka", error=str(error))
         return await _absent_log(store)
     if not log.counted:
         _log.error("no snapshot of the price log; newest prices only, tick numbers are 0 until there is one")

@@ -123,7 +123,7 @@ class RecordStream:
     async def _disconnect(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await _stop(consumer)
+            await undisturbed(_stop(consumer))
 
     async def _connect(self) -> AIOKafkaConsumer:
         told = False
@@ -135,13 +135,13 @@ class RecordStream:
             try:
                 await undisturbed(consumer.start())
             except (KafkaError, OSError) as error:
-                await _stop(consumer)
+                await undisturbed(_stop(consumer))
                 if not told:
                     told = True
                     _log.warning("waiting for Kafka to read from", topic=self._topic, error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
             except BaseException:
-                await _stop(consumer)
+                await undisturbed(_stop(consumer))
                 raise
             else:
                 break

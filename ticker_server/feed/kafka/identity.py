@@ -14,6 +14,7 @@ from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.kafka.connection import KafkaConnection
 from ticker_server.feed.kafka.library_logs import limit_library_logs
 from ticker_server.feed.kafka.metadata import MetadataRequest
+from ticker_server.feed.kafka.undisturbed import undisturbed
 
 __all__ = ["Identity", "read_identity"]
 
@@ -61,7 +62,7 @@ async def read_identity(connection: KafkaConnection, topic: str, partitions: int
 async def _ask(connection: KafkaConnection, topic: str, partitions: int) -> Identity:
     client = AIOKafkaClient(request_timeout_ms=_REQUEST_MS, **connection.client_options())
     try:
-        await client.bootstrap()
+        await undisturbed(client.bootstrap())
         answer = await client.send(client.get_random_node(), MetadataRequest(topic))
     finally:
         await client.close()

@@ -15,6 +15,7 @@ from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.kafka.connection import KafkaConnection
 from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.metadata import MetadataRequest, TopicMetadata
+from ticker_server.feed.kafka.undisturbed import undisturbed
 
 __all__ = ["BEGINNING", "END", "READABLE_END", "LogReplaced", "Question", "TopicOffsets"]
 
@@ -114,7 +115,7 @@ class TopicOffsets:
     async def _connect(self) -> AIOKafkaClient:
         client = AIOKafkaClient(request_timeout_ms=_REQUEST_MS, **self._connection.client_options())
         try:
-            await client.bootstrap()
+            await undisturbed(client.bootstrap())
         except BaseException:
             await client.close()
             raise

@@ -13,6 +13,7 @@ from aiokafka.structs import RecordMetadata
 from ticker_server.feed.kafka.connection import KafkaConnection
 from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.pinned import pin
+from ticker_server.feed.kafka.undisturbed import undisturbed
 
 __all__ = ["Producer"]
 
@@ -26,6 +27,7 @@ _OPTIONS: dict[str, Any] = {
     "metadata_max_age_ms": 10_000,
 }
 _FLUSH_SECONDS = 5.0
+_START_SECONDS = 1.0
 _CANCEL_SECONDS = 0.1
 
 
@@ -47,9 +49,9 @@ class Producer:
     async def start(self) -> None:
         """Reach the cluster. Raises KafkaError or OSError; then there is nothing left to close."""
         try:
-            await self._producer.start()
+            await undisturbed(self._producer.start(), seconds=_START_SECONDS)
         except BaseException:
-            await self._end()
+            await undisturbed(self._end())
             raise
 
     async def send(self, partition: int, key: bytes, value: bytes) -> asyncio.Future[RecordMetadata]:
@@ -74,7 +76,7 @@ class Producer:
         finally:
             flushing.cancel()
             await asyncio.gather(flushing, return_exceptions=True)
-            await self._end()
+            await undisturbed(self._end())
             for future in list(self._open):
                 future.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 
@@ -76,3 +77,22 @@ async def test_topic_that_was_replaced(offsets: TopicOffsets, topic: PriceTopic)
     await asyncio.to_thread(topic.create)
     with pytest.raises(LogReplaced):
         await offsets.ask(END, PARTITIONS)
+
+
+async def test_cancelled_question_leaves_no_connection(logs: KafkaLogs) -> None:
+    """Wherever the first question is cancelled, it leaves no connection open."""
+    identity = await logs.identity()
+
+    async def ask() -> None:
+        offsets = TopicOffsets(logs.connection, logs.topic, identity)
+        try:
+            await offsets.ask(END, PARTITIONS)
+        finally:
+            await offsets.close()
+
+    for moment in range(40):
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(moment / 4000)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    gc.collect()  # what was left open is a ResourceWarning now, and fails the test

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import time
 from pathlib import Path
 
@@ -43,6 +45,23 @@ async def test_no_broker() -> None:
 
     with pytest.raises(KafkaError):
         await producer.start()
+
+
+async def test_cancelled_start_leaves_no_connection(logs: KafkaLogs) -> None:
+    """Wherever a start is cancelled, it leaves no connection open."""
+    identity = await logs.identity()
+
+    async def use() -> None:
+        producer = Producer(logs.connection, logs.topic, identity, lambda: None)
+        await producer.start()
+        await producer.close()
+
+    for moment in range(40):
+        using = asyncio.create_task(use())
+        await asyncio.sleep(moment / 4000)
+        using.cancel()
+        await asyncio.gather(using, return_exceptions=True)
+    gc.collect()  # what was left open is a ResourceWarning now, and fails the test
 
 
 @pytest.mark.kafka

@@ -50,3 +50,19 @@ async def test_cancellation_waits_for_the_end(failure: Exception | None) -> None
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert ended.is_set()
+
+
+async def test_what_does_not_end_is_given_up() -> None:
+    """Work that does not end in its time after a cancellation is cancelled too."""
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(undisturbed(work(), seconds=0.01))
+    await begun.wait()
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(waiting, 5)
