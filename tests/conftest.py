@@ -21,13 +21,18 @@ from ticker_server.catalog import sqlite_url, upgrade
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+# Folders of tests that wait for real servers to fail and to come back.
+LONGEST = {"faults", "integration"}
+
 # The fixtures of the real servers, for all tests.
 __all__ = ["broker", "postgres", "postgres_url", "topic_prefix"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a real server."""
+    """Mark the tests that need a real server, and let those begin first that take longest: two processes share them."""
     mark_by_fixture(items)
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True)
