@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LimitExceeded,
         NotBuilt,
         NotFound,
+        OutcomeUnknown,
         PermissionDenied,
         ReaderTooSlow,
         ServerUnreachable,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from ticker_client.events import (
         CaughtUp,
+        Disconnected,
         Event,
         FeedChanged,
         FeedState,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         Heartbeat,
         LagPolicy,
         Opened,
+        Reconnected,
         Refusal,
         StockChanged,
         StockDeleted,
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
         Window,
     )
     from ticker_client.publisher import Publisher, Retry
+    from ticker_client.reconnection import Reconnect
+    from ticker_client.resume import Position, Resume
     from ticker_client.watch import Watch, WatchStatistics
 
 __all__ = [
@@ -73,6 +78,7 @@ __all__ = [
     "AlreadyExists",
     "CaughtUp",
     "ClientMisused",
+    "Disconnected",
     "Event",
     "FeedChanged",
     "FeedState",
@@ -91,13 +97,18 @@ __all__ = [
     "NotBuilt",
     "NotFound",
     "Opened",
+    "OutcomeUnknown",
     "PermissionDenied",
+    "Position",
     "PublishOutcome",
     "PublishResult",
     "Publisher",
     "ReaderTooSlow",
+    "Reconnect",
+    "Reconnected",
     "Refusal",
     "RemovedStocks",
+    "Resume",
     "Retry",
     "ServerUnreachable",
     "Stock",
@@ -125,7 +136,7 @@ __all__ = [
     "Window",
 ]
 
-_HOMES = ("models", "events", "errors", "publisher", "watch", "client")
+_HOMES = ("models", "events", "errors", "publisher", "reconnection", "resume", "watch", "client")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,8 @@ from ticker_client.connection import Connection
 from ticker_client.errors import InvalidArgument
 from ticker_client.events import LagPolicy
 from ticker_client.instants import duration_of
+from ticker_client.reconnection import Reconnect
+from ticker_client.resume import Resume
 from ticker_client.watch import Watch
 
 __all__ = ["TickerClient"]
@@ -78,7 +80,7 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
         """Close the channel; watches and calls that are under way end with ClientMisused."""
         await self._connection.close()
 
-    def watch(
+    def watch(  # noqa: PLR0913 - what a watch can be asked for, by name
         self,
         *stock_ids: str,
         every_tick: bool = False,
@@ -86,8 +88,10 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
         lag_policy: LagPolicy | None = None,
         heartbeat: timedelta | None = None,
         buffer_size: int = 100_000,
+        resume: Resume | None = None,
+        reconnect: Reconnect | bool = True,
     ) -> Watch:
-        """Return a watch, to be opened by `async with`.
+        """Return a watch, to be opened by `async with`; it comes back by itself when its stream breaks.
 
         Args:
             stock_ids: what to follow; `"*"` alone = all stocks; none = the saved stocks of the client's own user, each
@@ -98,6 +102,9 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
                 default is CONFLATE.
             heartbeat: time between heartbeats, 1-60 s; the default is 5 s.
             buffer_size: how many every-tick updates may wait here, beyond the newest of each stock.
+            resume: where to go on, as `watch.resume` of an earlier watch said; what it says of stocks that this watch
+                does not follow does not count. The default is to begin with the newest price of each stock.
+            reconnect: whether, and by which pauses, the watch comes back; False = it ends with its stream.
         """
         if every_tick and frequency is not None:
             raise InvalidArgument("INVALID_CADENCE", "every_tick and frequency exclude each other")
@@ -110,4 +117,6 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
             request.frequency.CopyFrom(duration_of(frequency))
         if heartbeat is not None:
             request.heartbeat_interval.CopyFrom(duration_of(heartbeat))
-        return Watch(self._connection, request, buffer_size=buffer_size)
+        if reconnect is True:
+            reconnect = Reconnect()
+        return Watch(self._connection, request, buffer_size=buffer_size, resume=resume, reconnect=reconnect or None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from ticker.v1.watch_service_pb2_grpc import WatchServiceStub
 
 from ticker_client.errors import ClientMisused, ServerUnreachable, TickerError, from_rpc_error
 
-__all__ = ["Connection", "Stubs"]
+__all__ = ["Connection", "Line", "Stubs"]
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # Small windows: with the defaults 5 MB of old prices wait in the buffers of a slow reader.
@@ -33,7 +34,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # By default the pause between two attempts to connect grows to 2 minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     # A client of its own connection: otherwise all clients of a process share one, and land on one server.
     ("grpc.use_local_subchannel_pool", 1),
 )
@@ -53,8 +54,21 @@ class Stubs:
     watches: WatchServiceStub
 
 
+@dataclass(slots=True, eq=False)
+class Line:
+    """One channel with the stubs on it."""
+
+    channel: grpc.aio.Channel
+    stubs: Stubs
+    holders: int = 0
+    """How many calls are under way on it."""
+
+
 class Connection:
-    """One channel. It belongs to the event loop and to the process in which it was opened.
+    """One channel at a time. It belongs to the event loop and to the process in which it was opened.
+
+    A channel that hangs is replaced by a fresh one: what is under way on the old one goes on there, and the last to
+    leave it closes it.
 
     Args:
         target: `host:port`.
@@ -87,89 +101,63 @@ class Connection:
         self._pid = 0
         self._was_connected = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._channel: grpc.aio.Channel | None = None
-        self._stubs: Stubs | None = None
+        self._line: Line | None = None
+        self._old_lines: set[Line] = set()
 
     def open(self) -> None:
         """Make the channel in the running event loop; it connects when it is first used."""
-        if self._channel is not None:
+        if self._line is not None:
             raise ClientMisused("CLIENT_OPEN", "this client is in use already; make another one")
         self._pid, self._loop = self._getpid(), asyncio.get_running_loop()
-        if self._certificates is None:
-            channel = grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS)
-        else:
-            credentials = grpc.ssl_channel_credentials(root_certificates=self._certificates)
-            channel = grpc.aio.secure_channel(self.target, credentials, options=CHANNEL_OPTIONS)
-        self._channel = channel
-        self._stubs = Stubs(
-            StockServiceStub(channel),
-            UserServiceStub(channel),
-            SubscriptionServiceStub(channel),
-            PriceServiceStub(channel),
-            WatchServiceStub(channel),
-        )
+        self._line = self._new_line()
 
     async def close(self) -> None:
         """Close the channel; what is under way on it is cancelled."""
-        channel, self._channel, self._stubs = self._channel, None, None
-        if channel is not None:
-            await channel.close()
+        lines, self._line = [*self._old_lines, *filter(None, [self._line])], None
+        self._old_lines.clear()
+        for line in lines:
+            await line.channel.close()
 
-    @property
-    def stubs(self) -> Stubs:
-        """The stubs of the open channel. Raises ClientMisused where they would not work."""
-        if self._stubs is None:
-            raise ClientMisused("CLIENT_CLOSED", "this client is not open; use it inside `async with`")
-        if self._getpid() != self._pid:
-            raise ClientMisused(
-                "CLIENT_FORKED",
-                "this process was forked while the client was open, and gRPC does not survive that; make the client in "
-                "the new process, or start processes by spawn or forkserver",
-            )
-        if asyncio.get_running_loop() is not self._loop:
-            raise ClientMisused("CLIENT_OTHER_LOOP", "this client was opened in another event loop; make one in this")
-        return self._stubs
+    def replace(self, line: Line) -> None:
+        """Let new calls have a fresh channel, because this one hangs; only the first one to say so is heard."""
+        if line is self._line:
+            self._old_lines.add(line)
+            self._line = self._new_line()
 
-    async def connected(self) -> Stubs:
-        """Wait for the connection, if there is none, and return the stubs.
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator[Line]:
+        """Hold the channel for the time of a call, once it is connected.
 
         Raises:
-            ServerUnreachable: there is no connection within the connect timeout.
+            ServerUnreachable: there is no connection within the connect timeout; the next one to ask gets a fresh
+                channel.
+            ClientMisused: the client is not open, or was opened elsewhere.
         """
-        stubs, channel = self.stubs, self._channel
-        assert channel is not None
-        now = asyncio.get_running_loop().time
-        deadline, pause = now() + self._connect_timeout.total_seconds(), 0.001
-        # Looked at again and again, because gRPC's own wait for a change of state cannot be given up: it goes on behind
-        # our back, and keeps a channel alive that was closed long ago.
-        while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
-            if now() >= deadline:
-                break
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 0.05)
-            if self._channel is not channel:
-                raise _closed()
-        if state is grpc.ChannelConnectivity.READY:
-            self._was_connected = True
-        elif state is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-            raise self._not_connected(f"no answer within {self._connect_timeout.total_seconds():g} s")
-        # In TRANSIENT_FAILURE the call itself fails at once and says why (such as "connection refused").
-        return stubs
+        line = self._open_line()
+        line.holders += 1
+        try:
+            await self._connect(line)
+            yield line
+        finally:
+            line.holders -= 1
+            if not line.holders and line in self._old_lines:
+                self._old_lines.remove(line)
+                await line.channel.close()
 
     async def ask(
         self, method: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]], request: _Request
     ) -> _Response:
         """Make one call and return its answer. Raises the TickerError that a status stands for."""
-        stubs = await self.connected()
-        call = method(stubs)(request, timeout=self.timeout.total_seconds(), metadata=self.metadata)
-        try:
-            return await call
-        except grpc.aio.AioRpcError as error:
-            raise self.failure_of(error) from error
-        except asyncio.CancelledError:
-            if (failure := self.closing_failure()) is not None:
-                raise failure from None
-            raise
+        async with self.line() as line:
+            call = method(line.stubs)(request, timeout=self.timeout.total_seconds(), metadata=self.metadata)
+            try:
+                return await call
+            except grpc.aio.AioRpcError as error:
+                raise self.failure_of(error) from error
+            except asyncio.CancelledError:
+                if (failure := self.closing_failure()) is not None:
+                    raise failure from None
+                raise
 
     def failure_of(self, error: grpc.aio.AioRpcError) -> TickerError:
         """Return the error that a status stands for; NOT_CONNECTED as long as there never was a connection."""
@@ -185,9 +173,58 @@ class Connection:
     def closing_failure(self) -> ClientMisused | None:
         """Return the error of a call that was cancelled by closing the channel; None if it was the caller's task."""
         task = asyncio.current_task()
-        if self._channel is not None or (task is not None and task.cancelling()):
+        if self._line is not None or (task is not None and task.cancelling()):
             return None
         return _closed()
+
+    def _new_line(self) -> Line:
+        if self._certificates is None:
+            channel = grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS)
+        else:
+            credentials = grpc.ssl_channel_credentials(root_certificates=self._certificates)
+            channel = grpc.aio.secure_channel(self.target, credentials, options=CHANNEL_OPTIONS)
+        stubs = Stubs(
+            StockServiceStub(channel),
+            UserServiceStub(channel),
+            SubscriptionServiceStub(channel),
+            PriceServiceStub(channel),
+            WatchServiceStub(channel),
+        )
+        return Line(channel, stubs)
+
+    def _open_line(self) -> Line:
+        """Return the line for a new call. Raises ClientMisused where it would not work."""
+        if self._line is None:
+            raise ClientMisused("CLIENT_CLOSED", "this client is not open; use it inside `async with`")
+        if self._getpid() != self._pid:
+            raise ClientMisused(
+                "CLIENT_FORKED",
+                "this process was forked while the client was open, and gRPC does not survive that; make the client in "
+                "the new process, or start processes by spawn or forkserver",
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientMisused("CLIENT_OTHER_LOOP", "this client was opened in another event loop; make one in this")
+        return self._line
+
+    async def _connect(self, line: Line) -> None:
+        now = asyncio.get_running_loop().time
+        deadline, pause = now() + self._connect_timeout.total_seconds(), 0.001
+        # Looked at again and again, because gRPC's own wait for a change of state cannot be given up: it goes on behind
+        # our back, and keeps a channel alive that was closed long ago.
+        while (state := line.channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+            if now() >= deadline:
+                break
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
+            if line is not self._line and line not in self._old_lines:
+                raise _closed()
+        if state is grpc.ChannelConnectivity.READY:
+            self._was_connected = True
+        elif state is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            # Another connection may end up at another server, one that answers.
+            self.replace(line)
+            raise self._not_connected(f"no answer within {self._connect_timeout.total_seconds():g} s")
+        # In TRANSIENT_FAILURE the call itself fails at once and says why (such as "connection refused").
 
 
 def _closed() -> ClientMisused:

@@ -14,6 +14,7 @@
     * ServerUnreachable         no answer, or none of ours
         * WatchBroken           a watch ended and nobody said why
             * HeartbeatMissed   it was silent for longer than promised
+    * OutcomeUnknown            ticks may be in the price log or not
     * UnexpectedDuplicate       somebody else publishes under the same publisher id
     * ClientMisused             outside `async with`, after a fork, in another event loop
 
@@ -32,6 +33,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from ticker_client.instants import timedelta_of
+from ticker_client.models import PublishResult
 
 __all__ = [
     "AlreadyExists",
@@ -43,6 +45,7 @@ __all__ = [
     "LimitExceeded",
     "NotBuilt",
     "NotFound",
+    "OutcomeUnknown",
     "PermissionDenied",
     "ReaderTooSlow",
     "ServerUnreachable",
@@ -176,6 +179,25 @@ class HeartbeatMissed(WatchBroken):
         )
         self.promised = promised
         """How long the silence was to last at most."""
+
+
+class OutcomeUnknown(TickerError):
+    """Ticks may be in the price log or not: nobody knew it for as long as they were repeated.
+
+    Nothing later was sent. Publish `publisher.unconfirmed` to go on.
+    """
+
+    retryable = True
+
+    def __init__(self, results: Sequence[PublishResult]) -> None:
+        unknown = [index for index, result in enumerate(results) if result.outcome == "UNKNOWN"]
+        super().__init__(
+            "OUTCOME_UNKNOWN",
+            f"{len(unknown)} tick(s), the first at index {unknown[0]}, may be in the price log or not; repeat them before "
+            "anything later of their stocks",
+        )
+        self.results = tuple(results)
+        """What became of the ticks that were sent, in order."""
 
 
 class UnexpectedDuplicate(TickerError):

@@ -7,7 +7,9 @@
 * CaughtUp        every stock's state has been told; what comes is live
 * FeedChanged     the server hears the price log again, or no longer
 * Heartbeat       the watch is alive
-* GoAway          the server is about to end the watch, and says why
+* GoAway          the server is about to end the stream, and says why
+* Disconnected    the stream broke; the watch is coming back by itself
+* Reconnected     the watch is live again, and what came meanwhile has been told
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from ticker_client.ticks import StockPrice
 
 __all__ = [
     "CaughtUp",
+    "Disconnected",
     "Event",
     "FeedChanged",
     "FeedState",
@@ -33,6 +36,7 @@ __all__ = [
     "Heartbeat",
     "LagPolicy",
     "Opened",
+    "Reconnected",
     "Refusal",
     "StockChanged",
     "StockDeleted",
@@ -193,6 +197,9 @@ class StockDeleted:
 class CaughtUp:
     """The state of every stock has been told; what comes from now on is live."""
 
+    replayed_count: int = 0
+    """How many ticks of the past the server sent, because the watch was resumed."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeedChanged:
@@ -225,20 +232,46 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class GoAway:
-    """The server ends the watch after this, as planned; it is the last event."""
+    """The server ends the stream after this, as planned; the watch comes back by itself, unless it was complete."""
 
     reason: GoAwayReason
     reconnect_after: timedelta
-    """How long to wait before a new watch, drawn so that readers do not all come back at once."""
+    """How long to wait before a new stream, drawn so that readers do not all come back at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The stream broke, and no prices come for now. The watch is coming back by itself; then it says Reconnected."""
+
+    reason: str
+    """The reason of the error, such as `HEARTBEAT_MISSED` or `WATCH_BROKEN`."""
+    message: str
+    """What happened, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The watch is live again after a break or a GoAway, and everything of the time between has been told before."""
+
+    attempts: int
+    """How many streams were tried, this one included."""
+    downtime: timedelta
+    """From the end of the last stream that was live until now."""
+    reason: str
+    """Why that one ended: the reason of an error, or of a GoAway."""
+    replayed_count: int
+    """How many ticks of the time between the server sent."""
 
 
 Event = (
     CaughtUp
+    | Disconnected
     | FeedChanged
     | Gap
     | GoAway
     | Heartbeat
     | Opened
+    | Reconnected
     | StockChanged
     | StockDeleted
     | StockJoined

@@ -12,15 +12,22 @@ from ticker_client.continuity import Continuity
 from ticker_client.decoding import change_of, gap_of, go_away_of, heartbeat_of, kind_of, opened_of
 from ticker_client.events import (
     CaughtUp,
+    Disconnected,
     FeedChanged,
     FeedState,
     GoAway,
     Opened,
+    Reconnected,
     StockChanged,
     StockJoined,
+    StockLeft,
     Update,
+    UpdateKind,
+    WatchedStock,
 )
 from ticker_client.instants import nanoseconds_of
+from ticker_client.reasons import GapReason
+from ticker_client.resume import Resume
 
 __all__ = ["HEARTBEATS_PER_PROMISE", "Intake"]
 
@@ -29,22 +36,60 @@ HEARTBEATS_PER_PROMISE = 3
 
 
 class Intake:
-    """Takes the messages of one watch, in order, into its buffer; and remembers how far the watch has come."""
+    """Takes the messages of one watch, in order, into its buffer; and remembers how far the watch has come.
 
-    def __init__(self, buffer: EventBuffer, continuity: Continuity) -> None:
+    A watch may have several streams, one after the other. What changed between two of them is told as if it had
+    happened on a stream: StockJoined, StockChanged, StockLeft.
+    """
+
+    def __init__(self, buffer: EventBuffer, continuity: Continuity, resume: Resume | None = None) -> None:
         self._buffer = buffer
         self._continuity = continuity
         self._feed = FeedState.LIVE
+        self._followed: dict[str, WatchedStock] = {}
+        self._unconfirmed: dict[str, None] = {}
+        """The stocks that are known from before, and that the stream has not named yet."""
+        self._log_epoch = ""
+        self._is_another = False
+        """Whether there was a stream before this one."""
         self.opened: Opened | None = None
-        """The `opened` of the watch; where it came in several, all of them as one."""
+        """The `opened` of the newest stream; where it came in several, all of them as one."""
+        self.is_open = False
+        """Whether the stream has been opened."""
         self.caught_up = False
-        """Whether every stock's state has been told."""
+        """Whether every stock's state has been told on this stream."""
+        self.replayed_count = 0
+        """How many ticks of the past the stream brought."""
         self.go_away: GoAway | None = None
-        """Why the server is about to end the watch."""
+        """Why the server is about to end the stream."""
         self.next_within = timedelta()
         """How long the server may be silent; zero until it has promised anything."""
         self.dropped = 0
         """How many updates were dropped because they repeated what was seen, or came too late."""
+        if resume is not None and resume.log_epoch:
+            self._log_epoch = resume.log_epoch
+            self._continuity.restore(resume.positions)
+            self._unconfirmed = dict.fromkeys(position.stock_id for position in resume.positions)
+
+    def begin(self) -> None:
+        """Note that another stream begins."""
+        self._is_another = self.opened is not None
+        self.is_open = self.caught_up = False
+        self.replayed_count, self.go_away, self.next_within = 0, None, timedelta()
+        self._unconfirmed |= dict.fromkeys(self._followed)
+        self._continuity.reopen()
+
+    def resume(self) -> Resume:
+        """Return from where the next stream has to go on."""
+        return Resume(self._log_epoch, self._continuity.positions())
+
+    def tell(self, event: Disconnected | Reconnected) -> None:
+        """Tell how the watch itself is, in its place between the other events. Raises ReaderTooSlow."""
+        self._buffer.put(event)
+
+    def start_anew(self) -> None:
+        """Note that the server does not know the positions: the next stream begins with the state of each stock."""
+        self._continuity.start_anew(GapReason.LOG_REPLACED)
 
     def take(self, message: wire.WatchStocksResponse) -> None:
         """Take one message. Raises ReaderTooSlow, see EventBuffer."""
@@ -57,8 +102,7 @@ class Intake:
         if message.updates:
             self._take_updates(message)
         if message.HasField("caught_up"):
-            self.caught_up = True
-            self._buffer.put(CaughtUp())
+            self._take_caught_up(message.caught_up)
         if message.HasField("heartbeat"):
             self._take_heartbeat(message.heartbeat)
         if message.HasField("go_away"):
@@ -67,11 +111,14 @@ class Intake:
 
     def _take_opened(self, message: wire.Opened) -> None:
         opened = opened_of(message)
-        for stock in opened.stocks:
-            self._continuity.follow(stock.stock_id, every_tick=stock.every_tick, has_price=stock.has_price)
+        if self._log_epoch and opened.log_epoch != self._log_epoch:
+            self._continuity.start_anew(GapReason.LOG_REPLACED)
+        self._log_epoch = opened.log_epoch
         self._buffer.put(opened)
-        if self.opened is None:
-            self.opened = opened
+        for stock in opened.stocks:
+            self._confirm(stock)
+        if self.opened is None or not self.is_open:
+            self.opened, self.is_open = opened, True
             self.next_within = HEARTBEATS_PER_PROMISE * opened.heartbeat_interval
             return
         stocks, refusals = self.opened.stocks + opened.stocks, self.opened.refusals + opened.refusals
@@ -81,19 +128,35 @@ class Intake:
         change = change_of(message)
         if change is None:
             return
+        self._unconfirmed.pop(change.stock_id, None)
         if isinstance(change, StockJoined | StockChanged):
             stock = change.stock
-            self._continuity.follow(stock.stock_id, every_tick=stock.every_tick, has_price=stock.has_price)
+            self._followed[stock.stock_id] = stock
+            self._continuity.change(stock.stock_id, every_tick=stock.every_tick, has_price=stock.has_price)
         else:
+            self._followed.pop(change.stock_id, None)
             self._continuity.leave(change.stock_id)
         self._buffer.put(change)
 
     def _take_gap(self, message: wire.Gap) -> None:
-        gap = gap_of(message)
+        gap = self._continuity.untold(gap_of(message))
+        if gap is None:
+            return
         unexplained = self._continuity.explain(gap)
         if unexplained is not None:
             self._buffer.put_gap(unexplained)
         self._buffer.put_gap(gap)
+
+    def _take_caught_up(self, message: wire.CaughtUp) -> None:
+        for stock_id in self._unconfirmed:
+            self._continuity.leave(stock_id)
+            if self._followed.pop(stock_id, None) is not None:
+                self._buffer.put(StockLeft(stock_id))
+        self._unconfirmed.clear()
+        for gap in self._continuity.owed():
+            self._buffer.put_gap(gap)
+        self.caught_up, self.replayed_count = True, message.replayed_count
+        self._buffer.put(CaughtUp(message.replayed_count))
 
     def _take_updates(self, message: wire.WatchStocksResponse) -> None:
         kind, sent_time_ns = kind_of(message.kind), nanoseconds_of(message.sent_time)
@@ -106,7 +169,7 @@ class Intake:
             if accounted.gap is not None:
                 self._buffer.put_gap(accounted.gap)
             self._buffer.put_update(
-                Update(update, kind, accounted.superseded, sent_time_ns),
+                Update(update, UpdateKind.REPLAY if accounted.is_replay else kind, accounted.superseded, sent_time_ns),
                 every_tick=self._continuity.is_every_tick(stock_id),
             )
 
@@ -117,3 +180,16 @@ class Intake:
             self._feed = heartbeat.feed
             self._buffer.put(FeedChanged(heartbeat.feed, heartbeat.feed_since))
         self._buffer.put(heartbeat)
+
+    def _confirm(self, stock: WatchedStock) -> None:
+        """Take a stock that the stream follows from its beginning on; tell what is new in that."""
+        before = self._followed.get(stock.stock_id)
+        self._unconfirmed.pop(stock.stock_id, None)
+        self._followed[stock.stock_id] = stock
+        self._continuity.follow(stock.stock_id, every_tick=stock.every_tick, has_price=stock.has_price)
+        if not self._is_another:
+            return
+        if before is None:
+            self._buffer.put(StockJoined(stock))
+        elif (before.every_tick, before.frequency) != (stock.every_tick, stock.frequency):
+            self._buffer.put(StockChanged(stock))

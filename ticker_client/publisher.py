@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 import uuid
@@ -13,7 +14,7 @@ from datetime import timedelta
 from ticker.v1 import price_service_pb2 as wire
 from ticker.v1 import tick_pb2
 
-from ticker_client.errors import TickerError, UnexpectedDuplicate
+from ticker_client.errors import OutcomeUnknown, TickerError, UnexpectedDuplicate
 from ticker_client.instants import nanoseconds_of, timestamp_of
 from ticker_client.models import PublishOutcome, PublishResult, Tick
 
@@ -32,22 +33,32 @@ Send = Callable[[wire.PublishPricesRequest], Awaitable[wire.PublishPricesRespons
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How a batch is repeated whose outcome is not known."""
+    """How a batch is repeated whose outcome is not known: until it is, or until it has taken too long."""
 
-    attempts: int = 4
-    """How often it is sent at most."""
+    total_time: timedelta = timedelta(seconds=30)
+    """No attempt begins later than this after the first one."""
+    attempts: int | None = None
+    """How often it is sent at most; None = only the time counts."""
     first_pause: timedelta = timedelta(milliseconds=200)
     """The longest pause before the second attempt; it doubles with each further one."""
     longest_pause: timedelta = timedelta(seconds=5)
     draw: Callable[[float, float], float] = random.uniform
     """Draws the pause, so that publishers do not all come back at once."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+    """Tells the time in seconds, from any point on."""
 
-    async def pause(self, attempt: int, at_least: timedelta | None) -> None:
-        """Wait after an attempt (1, 2 ...): a random time, and no less than the server asked for."""
-        longest = min(self.first_pause * 2 ** (attempt - 1), self.longest_pause).total_seconds()
+    def pause(self, attempt: int, at_least: timedelta | None, since: float) -> float | None:
+        """Return how long to wait after an attempt (1, 2 ...), in seconds: no less than the server asked for.
+
+        None = that was the last attempt, of those that began at `since`.
+        """
+        doublings = min(attempt - 1, 30)  # no pause is that long
+        longest = min(self.first_pause * 2**doublings, self.longest_pause).total_seconds()
         least = min(at_least or timedelta(), self.longest_pause).total_seconds()
-        await self.sleep(max(self.draw(0, longest), least))
+        pause = max(self.draw(0, longest), least)
+        is_last = attempt == self.attempts or self.clock() - since + pause > self.total_time.total_seconds()
+        return None if is_last else pause
 
 
 class Publisher:
@@ -86,9 +97,9 @@ class Publisher:
     def unconfirmed(self) -> tuple[Tick, ...]:
         """The ticks of the last `publish()` that may be in the price log or not, with their sequences, in order.
 
-        After an error, a cancellation or an outcome UNKNOWN, publish *these* to go on, before anything later of their stocks: they
-        carry the sequences under which they were sent, so that none of them gets into the log twice. The original
-        ticks would get new ones.
+        After an error or a cancellation, publish *these* to go on, before anything later of their stocks: they carry
+        the sequences under which they were sent, so that none of them gets into the log twice. The original ticks would
+        get new ones.
         """
         return self._unconfirmed
 
@@ -96,10 +107,12 @@ class Publisher:
         """Publish ticks in order and return what became of each.
 
         More than 1000 are sent in several batches. A batch without an answer, and the ticks of one with outcome
-        UNKNOWN, are repeated a few times before anything later is sent.
+        UNKNOWN, are repeated with the same sequences before anything later is sent, after growing pauses, for up to 30
+        seconds per batch (see Retry).
 
         Raises:
             UnexpectedDuplicate: another publisher uses the same id.
+            OutcomeUnknown: ticks stayed UNKNOWN; see `unconfirmed`, and the error for what became of the others.
             InvalidArgument: a tick is not valid; nothing of its batch was published.
             TickerError: the last attempt failed; see `unconfirmed`.
         """
@@ -114,6 +127,9 @@ class Publisher:
                 results += await self._publish_batch(numbered[start:end], drawn[start:end])
                 self._unconfirmed = tuple(_unknown(numbered, results)) + tuple(numbered[end:])
                 self._check_duplicates(results, drawn)
+                # A later tick of the same stock would make the server take the unknown one for a repeat, for good.
+                if any(result.outcome is PublishOutcome.UNKNOWN for result in results):
+                    raise OutcomeUnknown(results)
             return results
 
     def _numbered(self, tick: Tick) -> Tick:
@@ -125,22 +141,26 @@ class Publisher:
     async def _publish_batch(self, ticks: list[Tick], drawn: list[bool]) -> list[PublishResult]:
         results = [_UNKNOWN] * len(ticks)
         places = list(range(len(ticks)))
-        for attempt in range(1, self._retry.attempts + 1):
-            last = attempt == self._retry.attempts
+        began = self._retry.clock()
+        for attempt in itertools.count(1):
             wait_for = None
+            failure = None
             try:
                 answers = await self._send_once([ticks[place] for place in places])
             except TickerError as error:
-                if last or not error.retryable or error.reason == "NOT_CONNECTED":
+                if not error.retryable or error.reason == "NOT_CONNECTED":
                     raise
-                wait_for = error.retry_after
+                failure, wait_for = error, error.retry_after
             else:
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = _judged(answer, repeated=attempt > 1, drawn=drawn[place])
                 places = [place for place in places if results[place].outcome is PublishOutcome.UNKNOWN]
-            if last or not places:
+            pause = self._retry.pause(attempt, wait_for, began) if places else None
+            if pause is None:
+                if failure is not None:
+                    raise failure
                 break
-            await self._retry.pause(attempt, wait_for)
+            await self._retry.sleep(pause)
         return results
 
     async def _send_once(self, ticks: list[Tick]) -> list[PublishResult]:

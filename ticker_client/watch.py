@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-import grpc
 from ticker.v1 import watch_service_pb2 as wire
 
+from ticker_client.bookmark import Bookmark
 from ticker_client.buffer import EventBuffer
 from ticker_client.connection import Connection
 from ticker_client.continuity import Continuity
-from ticker_client.errors import ClientMisused, HeartbeatMissed, ServerUnreachable, TickerError, WatchBroken
+from ticker_client.errors import ClientMisused, WatchBroken
 from ticker_client.events import Event, Heartbeat, LagPolicy, Opened
 from ticker_client.intake import Intake
-from ticker_client.watchdog import CallLater, Watchdog
+from ticker_client.reconnection import Reconnect
+from ticker_client.resume import Resume
+from ticker_client.streams import Streams
+from ticker_client.watchdog import CallLater
 
 __all__ = ["Watch", "WatchStatistics"]
-
-Call = grpc.aio.UnaryStreamCall[wire.WatchStocksRequest, wire.WatchStocksResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class WatchStatistics:
     """Whether every-tick updates are being folded, because the program is behind."""
     dropped: int
     """Updates that were dropped because they repeated what was seen, or came too late."""
+    live: bool
+    """Whether there is a stream that has caught up."""
+    reconnects: int
+    """How often the watch has come back."""
 
 
 class _AllEvents:
@@ -51,18 +55,23 @@ class _AllEvents:
 
 
 class Watch:
-    """One stream of prices; an async context manager, and an async iterator of events.
+    """Prices as they come; an async context manager, and an async iterator of events.
 
     Inside `async with` the stream is open and `opened` says what it follows. It is read at once, whatever the program
     does meanwhile, into a bounded buffer (see EventBuffer). Events that were received are delivered before the end.
 
-    A watch lasts as long as its stream: it does not come back by itself.
+    A watch comes back by itself. When its stream breaks, is silent for longer than the server promised, or ends after
+    a GoAway, it opens another one after a random pause, and goes on where it stood:
 
-    * After a GoAway, which is an event, the iteration ends.
-    * What the server refuses or ends with a reason raises its TickerError.
-    * A broken connection, and an end without GoAway, raise WatchBroken; silence for longer than the server promised
-      raises HeartbeatMissed. Both are `retryable`: open another watch. Its snapshots say where the prices are by
-      then, and their tick numbers how much was missed.
+    * Disconnected or GoAway say that no prices come for now, and Reconnected that the watch is live again. In between
+      come the ticks that were missed (with a frequency, the newest price, which counts the others as superseded), and
+      a Gap for what cannot be had any longer. Nothing comes twice.
+    * What waiting does not help raises its TickerError: refused credentials, a stock or user that does not exist, bad
+      input, ReaderTooSlow. So does anything that happens before the watch was first opened.
+    * A replay that is complete ends the iteration.
+
+    Without `reconnect` it lasts as long as its stream: after a GoAway the iteration ends, a break raises WatchBroken
+    or HeartbeatMissed. Either way `resume` says where the program stands, for a later watch to go on from.
     """
 
     def __init__(
@@ -71,17 +80,19 @@ class Watch:
         request: wire.WatchStocksRequest,
         *,
         buffer_size: int,
+        resume: Resume | None = None,
+        reconnect: Reconnect | None = None,
         call_later: CallLater | None = None,
     ) -> None:
-        self._connection = connection
-        self._request = request
         disconnect = request.lag_policy == wire.LAG_POLICY_DISCONNECT
         policy = LagPolicy.DISCONNECT if disconnect else LagPolicy.CONFLATE
+        resume = (resume or Resume()).among(request.stock_ids)
         self._buffer = EventBuffer(capacity=buffer_size, lag_policy=policy)
-        self._intake = Intake(self._buffer, Continuity(every_tick=request.every_tick))
-        self._call_later = call_later
-        self._call: Call | None = None
-        self._watchdog: Watchdog | None = None
+        self._intake = Intake(self._buffer, Continuity(every_tick=request.every_tick), resume)
+        self._bookmark = Bookmark(resume)
+        self._streams = Streams(
+            connection, request, self._intake, self._take_note, reconnect=reconnect, call_later=call_later
+        )
         self._reader: asyncio.Task[None] | None = None
         self._ended = False
         self._failure: Exception | None = None
@@ -93,16 +104,15 @@ class Watch:
         """Open the stream and wait until the server has said what it follows. Raises the TickerError of a refusal."""
         if self._reader is not None:
             raise ClientMisused("WATCH_USED", "a watch lasts for one `async with`; ask the client for another one")
-        stubs = await self._connection.connected()
-        self._call = stubs.watches.WatchStocks(self._request, metadata=self._connection.metadata)
-        loop = asyncio.get_running_loop()
-        self._watchdog = Watchdog(self._call_later or loop.call_later, self._fail_for_silence)
-        self._reader = loop.create_task(self._read(self._call, self._watchdog), name="ticker watch")
+        self._reader = asyncio.create_task(self._run(), name="ticker watch")
         try:
-            await self._wait_until_open()
+            await self._is_open.wait()
         except BaseException:
             await self._close()
             raise
+        if self._intake.opened is None:
+            await self._close()
+            raise self._failure or WatchBroken("it ended before it was opened", reason="ENDED_EARLY")
         return self
 
     async def __aexit__(
@@ -113,22 +123,33 @@ class Watch:
 
     @property
     def opened(self) -> Opened:
-        """What the server said when it opened the watch: what it follows, and what it refused."""
+        """What the server said when it opened the newest stream: what it follows, and what it refused."""
         if self._intake.opened is None:
             raise ClientMisused("WATCH_NOT_OPEN", "this watch is not open; use it inside `async with`")
         return self._intake.opened
 
+    @property
+    def resume(self) -> Resume:
+        """Where the program stands, by the events that it has taken; `client.watch(resume=...)` goes on from there."""
+        return self._bookmark.resume()
+
     async def ready(self) -> None:
-        """Wait until the state of every stock has been received. Raises what ended the watch before that."""
+        """Wait until the state of every stock has been received once. Raises what ended the watch before that."""
         if self._reader is None:
             raise ClientMisused("WATCH_NOT_OPEN", "this watch is not open; use it inside `async with`")
         await self._is_ready.wait()
-        if not self._intake.caught_up:
+        if not self._streams.was_live:
             raise self._failure or WatchBroken("it ended before it had caught up", reason="ENDED_EARLY")
 
     def statistics(self) -> WatchStatistics:
         """Return how the watch is doing at this moment."""
-        return WatchStatistics(len(self._buffer), self._buffer.folding, self._intake.dropped)
+        return WatchStatistics(
+            waiting=len(self._buffer),
+            lags=self._buffer.folding,
+            dropped=self._intake.dropped,
+            live=self._streams.live,
+            reconnects=self._streams.reconnects,
+        )
 
     def __aiter__(self) -> Self:
         return self
@@ -154,19 +175,8 @@ class Watch:
                 raise StopAsyncIteration
             self._has_news.clear()
             await self._has_news.wait()
+        self._bookmark.take(event)
         return event
-
-    async def _wait_until_open(self) -> None:
-        timeout = self._connection.timeout.total_seconds()
-        try:
-            async with asyncio.timeout(timeout):
-                await self._is_open.wait()
-        except TimeoutError:
-            raise ServerUnreachable(
-                f"the watch was not opened within {timeout:g} s", code="DEADLINE_EXCEEDED"
-            ) from None
-        if self._intake.opened is None:
-            raise self._failure or WatchBroken("it ended before it was opened", reason="ENDED_EARLY")
 
     async def _close(self) -> None:
         self._end(None)
@@ -174,58 +184,28 @@ class Watch:
             self._reader.cancel()
             await asyncio.wait([self._reader])
 
-    async def _read(self, call: Call, watchdog: Watchdog) -> None:
-        """Read until the end, as the only task that does. A timeout around a read would cancel the whole call."""
+    async def _run(self) -> None:
+        """Follow stream after stream, as the only task that does."""
         failure: Exception | None = None
         try:
-            while isinstance(message := await call.read(), wire.WatchStocksResponse):
-                self._take(message, watchdog)
-            failure = self._plain_end()
-        except grpc.aio.AioRpcError as error:
-            failure = self._failure_of(error)
-            failure.__cause__ = error
-        except asyncio.CancelledError:
-            if self._reader is not None and self._reader.cancelling():
-                raise
-            # It was the call that was cancelled, and not this task: the watchdog barked, or the client was closed.
-            failure = self._connection.closing_failure()
+            await self._streams.follow()
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who reads the watch must learn of it
             failure = error
         finally:
             self._end(failure)
 
-    def _take(self, message: wire.WatchStocksResponse, watchdog: Watchdog) -> None:
-        self._intake.take(message)
-        if self._intake.next_within:
-            watchdog.alive(self._intake.next_within)
-        if self._intake.opened is not None:
+    def _take_note(self) -> None:
+        """Take note of what has come."""
+        if self._intake.is_open:
             self._is_open.set()
-        if self._intake.caught_up:
+        if self._streams.was_live:
             self._is_ready.set()
         self._has_news.set()
-
-    def _plain_end(self) -> TickerError | None:
-        if self._intake.go_away is not None:
-            return None
-        return WatchBroken("the server ended the watch without a go_away", reason="ENDED_WITHOUT_GO_AWAY", code="OK")
-
-    def _failure_of(self, error: grpc.aio.AioRpcError) -> TickerError:
-        told = self._connection.failure_of(error)
-        if self._intake.opened is not None and type(told) is ServerUnreachable:
-            return WatchBroken(told.message, code=told.code)
-        return told
-
-    def _fail_for_silence(self, promised: timedelta) -> None:
-        self._end(HeartbeatMissed(promised))
 
     def _end(self, failure: Exception | None) -> None:
         """End the watch, once: what comes first is the reason."""
         if self._ended:
             return
         self._ended, self._failure = True, failure
-        if self._watchdog is not None:
-            self._watchdog.stop()
-        if self._call is not None:
-            self._call.cancel()
         for event in (self._is_open, self._is_ready, self._has_news):
             event.set()

@@ -107,7 +107,7 @@ async def test_drain_tells_the_reader_to_go_away(gateway: Gateway) -> None:
     """A server that stops says so on each watch, and the stream ends as planned."""
     async with TickerClient(gateway.target) as ticker:
         await ticker.create_stock("AAPL")
-        async with ticker.watch("AAPL", every_tick=True) as watch:
+        async with ticker.watch("AAPL", every_tick=True, reconnect=False) as watch:
             await watch.ready()
             stopping = asyncio.create_task(gateway.stop())
             events = [event async for event in watch]

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from tests.support.deployments import until
-from ticker_client import PublishOutcome, PublishResult, Tick, TickerClient, TickerError, Update
+from ticker_client import OutcomeUnknown, PublishOutcome, PublishResult, Tick, TickerClient, TickerError, Update
 from ticker_client.publisher import Publisher
 
 PAUSE_SECONDS = 0.03
@@ -68,6 +68,8 @@ class Quotes:
         began = time.monotonic()
         try:
             results = await self._publisher.publish(ticks)
+        except OutcomeUnknown as error:
+            return self._note(ticks, list(error.results))
         except TickerError as error:
             if not error.retryable:
                 raise

@@ -86,7 +86,7 @@ class Recorder:
         return [seen.event for seen in self.history if isinstance(seen.event, Update)]
 
     async def _read_once(self) -> None:
-        watch = self._client.watch(*self.watched, **self._request)
+        watch = self._client.watch(*self.watched, **{"reconnect": False, **self._request})
         async with watch:
             self.streams += 1
             try:

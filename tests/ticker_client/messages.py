@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import watch_service_pb2 as wire
 from ticker.v1.tick_pb2 import StockUpdate
 
-LIVE, SNAPSHOT = wire.UPDATE_KIND_LIVE, wire.UPDATE_KIND_SNAPSHOT
+LIVE, REPLAY, SNAPSHOT = wire.UPDATE_KIND_LIVE, wire.UPDATE_KIND_REPLAY, wire.UPDATE_KIND_SNAPSHOT
 SENT_TIME = 1_700_000_000
 
 
@@ -42,12 +42,14 @@ def watched(stock_id: str, *, every_tick: bool = False, has_price: bool = True) 
     return stock
 
 
-def opened(*stocks: wire.WatchedStock, heartbeat: timedelta = timedelta(seconds=5)) -> wire.WatchStocksResponse:
+def opened(
+    *stocks: wire.WatchedStock, heartbeat: timedelta = timedelta(seconds=5), log_epoch: str = "e-1"
+) -> wire.WatchStocksResponse:
     """Return the first message of a watch."""
     return wire.WatchStocksResponse(
         opened=wire.Opened(
             watch_id="w-1",
-            log_epoch="e-1",
+            log_epoch=log_epoch,
             stocks=stocks,
             heartbeat_interval=duration(heartbeat),
             lag_policy=wire.LAG_POLICY_CONFLATE,
@@ -75,9 +77,9 @@ def change(kind: wire.ChangeKind.ValueType, stock: wire.WatchedStock) -> wire.Wa
     return wire.WatchStocksResponse(changes=[wire.WatchChange(kind=kind, stock_id=stock.stock_id, stock=stock)])
 
 
-def caught_up() -> wire.WatchStocksResponse:
-    """Return the message that ends the snapshots."""
-    return wire.WatchStocksResponse(caught_up=wire.CaughtUp())
+def caught_up(replayed_count: int = 0) -> wire.WatchStocksResponse:
+    """Return the message that ends the snapshots, or the replay of so many ticks."""
+    return wire.WatchStocksResponse(caught_up=wire.CaughtUp(replayed_count=replayed_count))
 
 
 def heartbeat(

@@ -76,6 +76,8 @@ class ScriptedServer:
         """All requests, in the order of their arrival."""
         self.metadata: list[dict[str, str | bytes]] = []
         """The metadata of all calls."""
+        self.peers: set[str] = set()
+        """The connections from which calls came."""
         self.ended_watches = asyncio.Queue[None]()
         """Gets an item when the handler of a watch has ended, whoever ended it."""
         self.target = ""
@@ -137,4 +139,5 @@ class ScriptedServer:
 
     def _note(self, request: Message, context: Context) -> None:
         self.requests.append(request)
+        self.peers.add(context.peer())
         self.metadata.append(dict(context.invocation_metadata() or ()))

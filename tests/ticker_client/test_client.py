@@ -25,7 +25,7 @@ async def requested(
         await send(go_away())
 
     server.script = script
-    async with ticker.watch(*stock_ids, **words) as watch:  # type: ignore[arg-type]
+    async with ticker.watch(*stock_ids, **words, reconnect=False) as watch:  # type: ignore[arg-type]
         _ = [event async for event in watch]
     request: WatchStocksRequest = server.requests[-1]
     return request

@@ -123,14 +123,20 @@ async def test_a_server_that_starts_in_time_is_waited_for() -> None:
 
 
 async def test_a_server_that_says_nothing_is_unreachable() -> None:
-    """A peer that takes the connection and never speaks raises ServerUnreachable after the connect timeout."""
-    gone = asyncio.Event()
+    """A peer that takes the connection and never speaks raises ServerUnreachable after the connect timeout.
+
+    The next call gets another connection, which may end up at another peer.
+    """
+    gone = asyncio.Queue[None]()
+    callers = 0
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal callers
+        callers += 1
         await reader.read()
         writer.close()
         await writer.wait_closed()
-        gone.set()
+        gone.put_nowait(None)
 
     listener = await asyncio.start_server(mute, "127.0.0.1", 0)
     async with listener:
@@ -138,7 +144,11 @@ async def test_a_server_that_says_nothing_is_unreachable() -> None:
         async with opened(make(f"127.0.0.1:{port}")) as connection:
             with pytest.raises(ServerUnreachable, match="no connection to 127"):
                 await get_stock(connection)
-        await gone.wait()
+            with pytest.raises(ServerUnreachable, match="no connection to 127"):
+                await get_stock(connection)
+            assert callers == 2
+        for _ in range(callers):
+            await gone.get()
 
 
 async def test_an_answer_that_does_not_come_is_unreachable(server: ScriptedServer) -> None:
@@ -208,6 +218,21 @@ async def test_another_event_loop_is_refused(server: ScriptedServer) -> None:
                 asyncio.run(get_stock(connection))
 
         await asyncio.to_thread(elsewhere)
+
+
+async def test_only_the_first_who_says_that_a_channel_hangs_replaces_it(server: ScriptedServer) -> None:
+    """Several calls that hang on one channel get one fresh channel, and the old one is closed with the last of them."""
+    async with opened(make(server.target)) as connection:
+        async with connection.line() as first, connection.line() as second:
+            assert first is second
+            connection.replace(first)
+            async with connection.line() as fresh:
+                connection.replace(second)
+                assert fresh is not first
+            async with connection.line() as later:
+                assert later is fresh
+            assert first.channel.get_state() is not grpc.ChannelConnectivity.SHUTDOWN
+        assert first.channel.get_state() is grpc.ChannelConnectivity.SHUTDOWN
 
 
 async def test_closing_ends_what_is_under_way(server: ScriptedServer) -> None:

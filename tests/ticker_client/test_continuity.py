@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ticker_client.continuity import Accounted, Continuity
 from ticker_client.events import Gap
 from ticker_client.reasons import GapReason, UpdateKind
+from ticker_client.resume import Position
 
 LIVE, SNAPSHOT = UpdateKind.LIVE, UpdateKind.SNAPSHOT
 IN_ORDER = Accounted()
@@ -200,3 +201,101 @@ def test_with_a_frequency_superseded_accounts_for_every_tick(sent: list[bool]) -
 
     assert all(one is not None and one.gap is None for one in accounted)
     assert sum(one.superseded + 1 for one in accounted if one) == max(numbers, default=0)
+
+
+def test_a_snapshot_of_another_stream_goes_on_from_before() -> None:
+    """After a break a snapshot is a replay by its numbers: a gap with every tick, else what was superseded."""
+    for every_tick, expected in (
+        (True, Accounted(gap=Gap("AAPL", 8, 9, GapReason.UNEXPLAINED), is_replay=True)),
+        (False, Accounted(superseded=2, is_replay=True)),
+    ):
+        continuity = following(every_tick=every_tick, snapshot=7)
+        continuity.reopen()
+
+        assert account(continuity, 7, SNAPSHOT) is None
+        assert account(continuity, 10, SNAPSHOT) == expected
+        assert account(continuity, 12, SNAPSHOT) == IN_ORDER
+
+
+def test_a_snapshot_after_a_lost_count_cannot_be_counted() -> None:
+    """With every tick, a snapshot after a break whose last update had no number has a gap of unknown size before it."""
+    continuity = following(every_tick=True, snapshot=7)
+    account(continuity, 0, sequence=80)
+    continuity.reopen()
+
+    told = account(continuity, 10, SNAPSHOT)
+    assert told is not None
+    assert told.gap == Gap("AAPL", 0, 0, GapReason.UNEXPLAINED)
+
+
+def test_a_stock_without_a_price_is_counted_across_a_break() -> None:
+    """The first ticks of a stock that came while the reader was away are not lost silently."""
+    continuity = following(every_tick=True)
+    continuity.reopen()
+
+    told = account(continuity, 3, SNAPSHOT)
+    assert told is not None
+    assert told.gap == Gap("AAPL", 1, 2, GapReason.UNEXPLAINED)
+
+
+def test_a_change_on_the_new_stream_restarts_the_accounting() -> None:
+    """A stock that joins or changes on the stream itself begins with a snapshot like any other."""
+    continuity = following(every_tick=True, snapshot=7)
+    continuity.reopen()
+    continuity.change("AAPL", every_tick=True, has_price=True)
+
+    assert account(continuity, 10, SNAPSHOT) == IN_ORDER
+
+
+def test_positions_are_those_of_followed_stocks() -> None:
+    """A stock has a position once an update of it came, and as long as it is followed."""
+    continuity = following(every_tick=True, snapshot=7)
+    continuity.follow("MSFT", every_tick=True, has_price=False)
+    assert continuity.positions() == (Position("AAPL", 70, 7),)
+    continuity.leave("AAPL")
+    assert continuity.positions() == ()
+    continuity.reopen()
+    continuity.follow("AAPL", every_tick=True, has_price=True)
+    assert account(continuity, 9, SNAPSHOT) == IN_ORDER
+
+
+def test_restored_positions_demand_what_comes_next() -> None:
+    """What an earlier watch has seen is not taken again, and what follows it is counted."""
+    continuity = Continuity(every_tick=True)
+    continuity.restore([Position("AAPL", 70, 7)])
+    continuity.reopen()
+
+    assert account(continuity, 7, UpdateKind.REPLAY) is None
+    assert account(continuity, 9, UpdateKind.REPLAY) == unexplained(8, 8)
+
+
+def test_a_gap_that_was_told_is_not_told_again() -> None:
+    """Of a gap only what lies behind the last tick and the last gap is new, and its ticks are not taken any longer."""
+    continuity = following(every_tick=True, snapshot=7)
+    told = Gap("AAPL", 8, 10, GapReason.LOG_TRUNCATED)
+    assert continuity.untold(told) == told
+    continuity.explain(told)
+
+    assert continuity.untold(told) is None
+    assert continuity.untold(Gap("AAPL", 8, 12, GapReason.LOG_TRUNCATED)) == Gap(
+        "AAPL", 11, 12, GapReason.LOG_TRUNCATED
+    )
+    assert account(continuity, 9) is None
+    assert account(continuity, 11) == IN_ORDER
+
+
+def test_another_log_owes_a_gap_once() -> None:
+    """Where numbers mean nothing any longer, each stock of which something came is owed one gap, by whoever tells it."""
+    continuity = following(every_tick=True, snapshot=7)
+    continuity.follow("MSFT", every_tick=False, has_price=False)
+    continuity.start_anew(GapReason.LOG_REPLACED)
+    assert account(continuity, 2, SNAPSHOT) == Accounted(gap=Gap("AAPL", 0, 0, GapReason.LOG_REPLACED))
+    assert list(continuity.owed()) == []
+
+    continuity.start_anew(GapReason.LOG_REPLACED)
+    assert list(continuity.owed()) == [Gap("AAPL", 0, 0, GapReason.LOG_REPLACED)]
+    assert list(continuity.owed()) == []
+
+    continuity.start_anew(GapReason.LOG_REPLACED)
+    continuity.explain(Gap("AAPL", 0, 0, GapReason.LOG_REPLACED))
+    assert account(continuity, 1, SNAPSHOT) == IN_ORDER

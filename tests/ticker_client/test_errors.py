@@ -19,6 +19,7 @@ from ticker_client.errors import (
     InvalidArgument,
     LimitExceeded,
     NotFound,
+    OutcomeUnknown,
     ServerUnreachable,
     TickerError,
     Unavailable,
@@ -26,6 +27,7 @@ from ticker_client.errors import (
     WatchBroken,
     from_rpc_error,
 )
+from ticker_client.models import PublishOutcome, PublishResult
 
 
 def told(code: StatusCode, reason: str, text: str, *details: Message, domain: str = "ticker") -> TickerError:
@@ -164,3 +166,12 @@ def test_a_rate_limit_passes_and_a_quota_does_not() -> None:
     """LimitExceeded is retryable for a rate and not for a quota."""
     assert LimitExceeded("RATE_LIMITED", "slow down").retryable
     assert not LimitExceeded("STREAM_LIMIT", "too many").retryable
+
+
+def test_an_unknown_outcome_says_how_many_and_keeps_the_rest() -> None:
+    """The error counts the ticks that may be in the log or not, names the first, and has what became of each."""
+    results = [PublishResult(PublishOutcome.ACCEPTED, 1), PublishResult(PublishOutcome.UNKNOWN)]
+    error = OutcomeUnknown(results)
+
+    assert str(error).startswith("OUTCOME_UNKNOWN: 1 tick(s), the first at index 1, ")
+    assert error.results == tuple(results)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ticker.v1 import watch_service_pb2 as wire
 from ticker.v1.watch_service_pb2 import WatchStocksResponse
 
 from tests.ticker_client.messages import (
+    REPLAY,
     SENT_TIME,
     SNAPSHOT,
     caught_up,
@@ -182,3 +185,48 @@ def test_caught_up_and_go_away_are_remembered() -> None:
     assert before == (False, None)
     assert (taken.intake.caught_up, taken.intake.go_away) == (True, taken.events[-1])
     assert taken.events[0] == StockLeft("AAPL")
+
+
+def _messages_after(position: int, newest: int, oldest: int, *, every_tick: bool) -> list[WatchStocksResponse]:
+    """Return what a server sends to a reader at a tick number, whose log begins at `oldest`."""
+    messages = [opened(watched("AAPL", every_tick=every_tick))]
+    if position and oldest > position + 1:
+        messages.append(gap("AAPL", position + 1, oldest - 1, wire.GAP_REASON_LOG_TRUNCATED))
+    numbers = (
+        range(max(position + 1, oldest), newest + 1) if every_tick else range(max(position + 1, newest), newest + 1)
+    )
+    if not position:
+        messages.append(updates(stock_update("AAPL", newest), kind=SNAPSHOT))
+    else:
+        messages += [updates(stock_update("AAPL", number), kind=REPLAY) for number in numbers]
+    return [*messages, caught_up(), updates(stock_update("AAPL", newest + 1))]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 9)), max_size=12),
+    st.booleans(),
+)
+def test_every_tick_is_told_once_across_any_cuts(streams: list[tuple[int, int, int]], every_tick: bool) -> None:  # noqa: FBT001 - drawn
+    """However often streams are cut, and the log truncated: each tick is delivered, superseded or in one gap."""
+    buffer = EventBuffer(capacity=10_000, lag_policy=LagPolicy.CONFLATE)
+    intake = Intake(buffer, Continuity(every_tick=every_tick))
+    accounted: list[int] = []
+    newest, oldest = 1, 1
+    for cut, more, truncated in [(99, 0, 0), *streams, (99, 0, 0)]:
+        newest, oldest = newest + more, min(newest + more, oldest + truncated)
+        positions = intake.resume().positions
+        intake.begin()
+        sent = _messages_after(positions[0].tick_number if positions else 0, newest, oldest, every_tick=every_tick)[
+            :cut
+        ]
+        for message in sent:
+            intake.take(message)
+            while (event := buffer.take()) is not None:
+                if isinstance(event, Update):
+                    accounted += range(event.tick_number - event.superseded, event.tick_number + 1)
+                elif isinstance(event, Gap):
+                    accounted += range(event.first_missing_tick_number, event.last_missing_tick_number + 1)
+        newest += 1
+
+    assert accounted == list(range(1, accounted[-1] + 1))
+    assert accounted[-1] == newest

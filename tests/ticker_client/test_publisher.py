@@ -14,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ticker.v1 import price_service_pb2 as wire
 
-from ticker_client.errors import InvalidArgument, ServerUnreachable, TickerError, Unavailable, UnexpectedDuplicate
+from ticker_client.errors import (
+    InvalidArgument,
+    OutcomeUnknown,
+    ServerUnreachable,
+    TickerError,
+    Unavailable,
+    UnexpectedDuplicate,
+)
 from ticker_client.models import PublishOutcome, PublishResult, Tick
 from ticker_client.publisher import Publisher, Retry
 
@@ -186,15 +193,39 @@ async def test_unknown_ticks_are_repeated_before_anything_later() -> None:
 
 
 async def test_what_stays_unknown_is_told_and_kept() -> None:
-    """Ticks that are UNKNOWN after the last attempt are so in the results, and can be published as they were."""
-    log = Log(*[[UNKNOWN]] * 4)
+    """Ticks that stay UNKNOWN are raised with what became of the others, and can be published as they were."""
+    log = Log([ACCEPTED, UNKNOWN], *[[UNKNOWN]] * 3)
     publisher = log.publisher()
-    results = await publisher.publish(ticks("AAPL"))
+    with pytest.raises(OutcomeUnknown) as caught:
+        await publisher.publish(ticks("MSFT", "AAPL"))
 
-    assert outcomes(results) == [PublishOutcome.UNKNOWN]
-    assert publisher.unconfirmed == (Tick("AAPL", "1.5", publisher_sequence=100),)
+    assert outcomes(caught.value.results) == [PublishOutcome.ACCEPTED, PublishOutcome.UNKNOWN]
+    assert caught.value.retryable
+    assert publisher.unconfirmed == (Tick("AAPL", "1.5", publisher_sequence=101),)
     assert outcomes(await publisher.publish(publisher.unconfirmed)) == [PublishOutcome.ACCEPTED]
     assert publisher.unconfirmed == ()
+
+
+async def test_nothing_later_is_sent_after_an_unknown() -> None:
+    """While the outcome of a batch is not known the next batches are not sent; all of them are kept."""
+    log = Log(*[[UNKNOWN] * 1000] * 4)
+    publisher = log.publisher()
+    with pytest.raises(OutcomeUnknown):
+        await publisher.publish(ticks(*["AAPL"] * 1500))
+
+    assert [len(call) for call in log.calls] == [1000] * 4
+    assert [tick.publisher_sequence for tick in publisher.unconfirmed] == list(range(100, 1600))
+
+
+async def test_a_batch_is_repeated_for_a_time() -> None:
+    """Repeats go on until the next one would begin later than the total time, however many they are."""
+    log = Log(*[LOST] * 100)
+    retry = Retry(draw=lambda _, longest: longest, sleep=log.sleep, clock=lambda: sum(log.pauses))
+    with pytest.raises(ServerUnreachable):
+        await Publisher(log.send, "p", retry=retry).publish(ticks("AAPL"))
+
+    assert log.pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0]
+    assert len(log.calls) == 10
 
 
 async def test_the_last_failure_is_raised_and_the_ticks_are_kept() -> None:

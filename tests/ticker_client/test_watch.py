@@ -57,7 +57,7 @@ async def test_a_watch_yields_snapshots_then_caught_up_then_live_updates(
         await send(go_away())
 
     server.script = script
-    async with ticker.watch("AAPL", every_tick=True) as watch:
+    async with ticker.watch("AAPL", every_tick=True, reconnect=False) as watch:
         events = [event async for event in watch]
 
     kinds = [(type(event), getattr(event, "tick_number", 0)) for event in events]
@@ -80,7 +80,7 @@ async def test_opened_says_what_is_followed_and_what_was_refused(server: Scripte
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL", "APPL") as watch:
+    async with ticker.watch("AAPL", "APPL", reconnect=False) as watch:
         assert [stock.stock_id for stock in watch.opened.stocks] == ["AAPL"]
         assert [refusal.reason for refusal in watch.opened.refusals] == ["STOCK_NOT_FOUND"]
         assert watch.opened.lag_policy is LagPolicy.CONFLATE
@@ -96,7 +96,7 @@ async def test_ready_waits_for_caught_up_without_taking_events(server: ScriptedS
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         await watch.ready()
 
         first = await anext(watch)
@@ -111,7 +111,7 @@ async def test_a_refused_watch_raises_on_entering(server: ScriptedServer, ticker
 
     server.script = script
     with pytest.raises(NotFound) as caught:
-        async with ticker.watch("APPL"):
+        async with ticker.watch("APPL", reconnect=False):
             pass
 
     assert str(caught.value) == 'STOCK_NOT_FOUND: stock "APPL" does not exist'
@@ -126,7 +126,7 @@ async def test_a_watch_that_the_server_does_not_open_in_time_raises(server: Scri
     server.script = script
     async with TickerClient(server.target, timeout=timedelta(milliseconds=50)) as ticker:
         with pytest.raises(ServerUnreachable) as caught:
-            async with ticker.watch("AAPL"):
+            async with ticker.watch("AAPL", reconnect=False):
                 pass
         await server.ended_watches.get()
 
@@ -141,7 +141,7 @@ async def test_ok_without_go_away_is_a_broken_watch(server: ScriptedServer, tick
         await send(updates(stock_update("AAPL", 7), kind=SNAPSHOT))
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         assert isinstance(await anext(watch), Update)
         with pytest.raises(WatchBroken) as caught:
             await anext(watch)
@@ -157,7 +157,7 @@ async def test_a_reason_in_mid_stream_is_raised_as_its_error(server: ScriptedSer
         raise Refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "READER_TOO_SLOW", "read faster")
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         with pytest.raises(ReaderTooSlow):
             await anext(watch)
 
@@ -170,7 +170,7 @@ async def test_a_lost_connection_is_a_broken_watch(ticker: TickerClient, server:
         raise Refuse(grpc.StatusCode.UNAVAILABLE, "", "Cancelling all calls")
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         with pytest.raises(WatchBroken) as caught:
             await anext(watch)
         with pytest.raises(WatchBroken):
@@ -188,7 +188,7 @@ async def test_silence_beyond_the_promise_raises_heartbeat_missed(server: Script
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         with pytest.raises(HeartbeatMissed) as caught:
             await anext(watch)
         await server.ended_watches.get()
@@ -205,7 +205,7 @@ async def test_silence_after_opened_is_judged_by_three_intervals(server: Scripte
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         with pytest.raises(HeartbeatMissed) as caught:
             await watch.ready()
 
@@ -221,9 +221,9 @@ async def test_all_events_has_opened_and_heartbeats_too(server: ScriptedServer, 
         await send(go_away())
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         everything = [type(event) async for event in watch.all_events()]
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         plain = [type(event) async for event in watch]
 
     assert everything == [Opened, FeedChanged, Heartbeat, GoAway]
@@ -238,7 +238,7 @@ async def test_leaving_early_ends_the_call_and_leaves_no_task(server: ScriptedSe
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL"):
+    async with ticker.watch("AAPL", reconnect=False):
         assert "ticker watch" in {task.get_name() for task in asyncio.all_tasks()}
     await server.ended_watches.get()
 
@@ -254,7 +254,7 @@ async def test_a_cancelled_reader_leaves_no_task(server: ScriptedServer, ticker:
         await silence()
 
     async def program() -> None:
-        async with ticker.watch("AAPL") as watch:
+        async with ticker.watch("AAPL", reconnect=False) as watch:
             waiting.set()
             await anext(watch)
 
@@ -280,7 +280,7 @@ async def test_closing_ends_the_iteration_of_another_task(server: ScriptedServer
         return len([event async for event in watch])
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         task = asyncio.create_task(iterate(watch))
         await asyncio.sleep(0)
 
@@ -296,7 +296,7 @@ async def test_closing_the_client_ends_its_watches(server: ScriptedServer) -> No
 
     server.script = script
     async with TickerClient(server.target) as ticker:
-        watch = ticker.watch("AAPL")
+        watch = ticker.watch("AAPL", reconnect=False)
         await watch.__aenter__()
     with pytest.raises(ClientMisused) as caught:
         await anext(watch)
@@ -313,7 +313,7 @@ async def test_a_watch_is_used_inside_async_with_and_once(server: ScriptedServer
         await silence()
 
     server.script = script
-    watch = ticker.watch("AAPL")
+    watch = ticker.watch("AAPL", reconnect=False)
     with pytest.raises(ClientMisused):
         _ = watch.opened
     with pytest.raises(ClientMisused):
@@ -340,7 +340,7 @@ async def test_a_slow_program_gets_the_newest_price_with_a_frequency(
         await send(go_away())
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         assert isinstance(await anext(watch), Update)
         await _received(watch)
         rest = [event async for event in watch if isinstance(event, Update)]
@@ -358,7 +358,7 @@ async def test_a_slow_program_gets_a_gap_with_every_tick(server: ScriptedServer,
         await send(go_away())
 
     server.script = script
-    async with ticker.watch("AAPL", every_tick=True, buffer_size=4) as watch:
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=4, reconnect=False) as watch:
         await _received(watch)
         events = [event async for event in watch if isinstance(event, Gap | Update)]
 
@@ -379,7 +379,7 @@ async def test_a_slow_program_is_disconnected_if_it_asked_for_that(
 
     server.script = script
     policy = LagPolicy.DISCONNECT
-    async with ticker.watch("AAPL", every_tick=True, buffer_size=4, lag_policy=policy) as watch:
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=4, lag_policy=policy, reconnect=False) as watch:
         await server.ended_watches.get()
         with pytest.raises(ReaderTooSlow):
             _ = [event async for event in watch]
@@ -395,7 +395,7 @@ async def test_wrong_order_and_missing_numbers_are_noticed(server: ScriptedServe
         await send(go_away())
 
     server.script = script
-    async with ticker.watch("AAPL", every_tick=True) as watch:
+    async with ticker.watch("AAPL", every_tick=True, reconnect=False) as watch:
         events = [event async for event in watch]
 
         assert watch.statistics().dropped == 2
@@ -416,7 +416,7 @@ async def test_a_message_that_cannot_be_taken_is_told_to_the_reader(
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL") as watch:
+    async with ticker.watch("AAPL", reconnect=False) as watch:
         with pytest.raises(OverflowError):
             await anext(watch)
 

@@ -140,7 +140,8 @@ def _window(row: BoardRow, state: BoardState) -> Text:
 
 def _footer(state: BoardState) -> Text:
     feed_style = _FEED_STYLES.get(state.feed, "yellow") if state.connected else "yellow"
-    feed = f"feed {state.feed.value}" if state.connected else "connecting"
+    lost = f"reconnecting ({state.lost})" if state.lost else "connecting"
+    feed = f"feed {state.feed.value}" if state.connected else lost
     footer = Text.assemble(
         (" ● ", feed_style),
         (feed, feed_style),

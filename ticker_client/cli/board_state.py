@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from ticker_client.events import (
     CaughtUp,
+    Disconnected,
     Event,
     FeedChanged,
     FeedState,
@@ -19,6 +20,7 @@ from ticker_client.events import (
     GoAway,
     Heartbeat,
     Opened,
+    Reconnected,
     StockChanged,
     StockDeleted,
     StockJoined,
@@ -115,7 +117,10 @@ class BoardState:
     connected: bool = False
     caught_up: bool = False
     leaving: str = ""
-    """Why the server is about to end the watch."""
+    """Why the server is about to end the stream."""
+    lost: str = ""
+    """Why there is no stream; empty while there is one."""
+    watch_id: str = ""
     refused: tuple[str, ...] = ()
     gaps: int = 0
     missing: int = 0
@@ -132,10 +137,7 @@ class BoardState:
                 self.rate.count(now)
                 self._row(event.stock_id).take(event, now)
             case Opened():
-                self.connected = True
-                self.refused += tuple(refusal.stock_id or refusal.user_id for refusal in event.refusals)
-                for stock in event.stocks:
-                    self._row(stock.stock_id).follow(stock)
+                self._open(event)
             case StockJoined() | StockChanged() | StockLeft() | StockDeleted():
                 self._take_change(event)
             case Gap():
@@ -147,8 +149,27 @@ class BoardState:
                 self.feed = event.state
             case Heartbeat():
                 self._take_heartbeat(event)
+            case GoAway() | Disconnected() | Reconnected():
+                self._take_break(event)
+
+    def _open(self, opened: Opened) -> None:
+        """Take over what a stream follows; what an earlier one refused does not count any longer."""
+        if opened.watch_id != self.watch_id:
+            self.watch_id, self.refused = opened.watch_id, ()
+        self.connected = True
+        self.refused += tuple(refusal.stock_id or refusal.user_id for refusal in opened.refusals)
+        for stock in opened.stocks:
+            self._row(stock.stock_id).follow(stock)
+
+    def _take_break(self, event: GoAway | Disconnected | Reconnected) -> None:
+        """Take over that the stream is about to end, has broken, or was followed by another one."""
+        match event:
             case GoAway():
                 self.leaving = event.reason.value
+            case Disconnected():
+                self.connected, self.lost = False, event.reason
+            case Reconnected():
+                self.leaving = self.lost = ""
 
     def _row(self, stock_id: str) -> BoardRow:
         if stock_id not in self.rows:

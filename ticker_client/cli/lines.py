@@ -7,11 +7,13 @@ from ticker_client.cli.output import JsonValue
 from ticker_client.cli.times import rfc3339
 from ticker_client.events import (
     CaughtUp,
+    Disconnected,
     Event,
     Gap,
     GoAway,
     Heartbeat,
     Opened,
+    Reconnected,
     StockChanged,
     StockDeleted,
     StockJoined,
@@ -46,12 +48,22 @@ def event_entry(event: Event) -> Entry | None:
         case StockJoined() | StockChanged() | StockLeft() | StockDeleted():
             return _change(event)
         case CaughtUp():
-            return {"event": "caught_up"}
+            return {"event": "caught_up", "replayed_count": event.replayed_count}
         case Heartbeat():
             return _heartbeat(event)
         case GoAway():
             wait = format_duration(event.reconnect_after)
             return {"event": "go_away", "reason": event.reason.value, "reconnect_after": wait}
+        case Disconnected():
+            return {"event": "disconnected", "reason": event.reason, "message": event.message}
+        case Reconnected():
+            return {
+                "event": "reconnected",
+                "reason": event.reason,
+                "attempts": event.attempts,
+                "downtime_seconds": round(event.downtime.total_seconds(), 3),
+                "replayed_count": event.replayed_count,
+            }
     return None  # FeedChanged: the heartbeat that it was read from tells it, too
 
 

@@ -25,6 +25,7 @@ class LiveBoard:
     def __init__(self, state: BoardState, live: Live) -> None:
         self._state = state
         self._live = live
+        self._told: set[str] = set()
 
     def show(self, event: Event) -> None:
         """Take one event; what is refused is also told on stderr, above the board."""
@@ -32,6 +33,9 @@ class LiveBoard:
         if isinstance(event, Opened):
             for refusal in event.refusals:
                 line = f"refused: {refusal.reason}: {refusal.message}"
+                if line in self._told:
+                    continue  # by an earlier stream of the watch
+                self._told.add(line)
                 self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def draw(self) -> None:

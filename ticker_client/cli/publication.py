@@ -10,7 +10,7 @@ from ticker_client.cli.csv_ticks import BadRow, CsvTick, TickRow
 from ticker_client.cli.failures import shown
 from ticker_client.cli.numbering import Numbering
 from ticker_client.client import TickerClient
-from ticker_client.errors import InvalidArgument, NotFound, TickerError
+from ticker_client.errors import InvalidArgument, NotFound, OutcomeUnknown, TickerError
 from ticker_client.models import PublishOutcome, PublishResult, Tick
 from ticker_client.publisher import Publisher
 
@@ -116,6 +116,8 @@ class Publication:
     async def _send(self, batch: Sequence[_Numbered]) -> Sequence[PublishResult]:
         try:
             return await self._publisher.publish([numbered.tick for numbered in batch])
+        except OutcomeUnknown as error:
+            return error.results
         except BaseException as error:
             if not isinstance(error, TickerError) or error.retryable:
                 self.tally.unknown += len(batch)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
@@ -16,6 +17,7 @@ from ticker_client.cli.failures import CommandError, ExitCode
 from ticker_client.cli.lines import event_entry
 from ticker_client.cli.live import live_board
 from ticker_client.cli.output import print_json
+from ticker_client.cli.resume_file import ResumeFile
 from ticker_client.cli.session import session_of
 from ticker_client.cli.subscriptions import cadence_of
 from ticker_client.client import TickerClient
@@ -69,8 +71,14 @@ def watch(
     count: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="End after N updates, snapshots included.")
     ] = None,
+    resume_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Go on where the last command with this file ended, and keep in it where this one is."
+        ),
+    ] = None,
 ) -> None:
-    """Watch prices live.
+    """Watch prices live; a watch whose connection breaks comes back by itself, and goes on where it stood.
 
     On a terminal as a board; otherwise, or with --json, as one JSON object per event and line.
     """
@@ -81,12 +89,16 @@ def watch(
     interval = _heartbeat_of(heartbeat)
     if not ids:
         session.user()
+    kept = None if resume_file is None else ResumeFile(resume_file)
+    resume = None if kept is None else kept.read()
     console = Console()
     # Not console.is_terminal, which FORCE_COLOR makes true for a pipe as well.
     on_board = sys.stdout.isatty() and not console.is_dumb_terminal and not session.options.json
 
     async def work(client: TickerClient) -> ExitCode:
-        watching = client.watch(*ids, every_tick=every_tick, frequency=every, lag_policy=policy, heartbeat=interval)
+        watching = client.watch(
+            *ids, every_tick=every_tick, frequency=every, lag_policy=policy, heartbeat=interval, resume=resume
+        )
         async with AsyncExitStack() as stack:
             opened = await stack.enter_async_context(watching)
             view: _View = _Lines()
@@ -94,6 +106,8 @@ def watch(
                 view = await stack.enter_async_context(
                     live_board(console, target=session.options.target, title=_title(ids, session.options.user))
                 )
+            if kept is not None:
+                await stack.enter_async_context(kept.keeping(lambda: watching.resume))
             return await _follow(opened.all_events(), view, count)
 
     session.run(work)

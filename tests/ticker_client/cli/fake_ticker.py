@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from ticker_client.errors import InvalidArgument, NotFound
+from ticker_client.bookmark import Bookmark
+from ticker_client.errors import InvalidArgument, NotFound, OutcomeUnknown
 from ticker_client.events import Event
 from ticker_client.models import (
     AddedStock,
@@ -22,6 +23,7 @@ from ticker_client.models import (
     User,
     Window,
 )
+from ticker_client.resume import Resume
 
 MOMENT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 NEXT_OPENING = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -46,7 +48,10 @@ class FakePublisher:
             error = trouble(ticks)
             if error is not None:
                 raise error
-        return [PublishResult(self._outcome(tick)) for tick in ticks]
+        results = [PublishResult(self._outcome(tick)) for tick in ticks]
+        if any(result.outcome is PublishOutcome.UNKNOWN for result in results):
+            raise OutcomeUnknown(results)
+        return results
 
     def _unknown_stock(self, ticks: Sequence[Tick]) -> Exception | None:
         missing = [tick.stock_id for tick in ticks if tick.stock_id not in self._ticker.stocks]
@@ -67,8 +72,14 @@ class FakePublisher:
 class FakeWatch:
     """A watch that tells what it was given, then ends or fails."""
 
-    def __init__(self, ticker: FakeTicker) -> None:
+    def __init__(self, ticker: FakeTicker, resume: Resume | None) -> None:
         self._ticker = ticker
+        self._bookmark = Bookmark(resume or Resume())
+
+    @property
+    def resume(self) -> Resume:
+        """Where the reader stands."""
+        return self._bookmark.resume()
 
     async def __aenter__(self) -> Self:
         if self._ticker.watch_refusal is not None:
@@ -81,6 +92,7 @@ class FakeWatch:
     async def all_events(self) -> AsyncIterator[Event]:
         """Yield the events, then raise the failure if there is one."""
         for event in self._ticker.events:
+            self._bookmark.take(event)
             yield event
         if self._ticker.watch_failure is not None:
             raise self._ticker.watch_failure
@@ -204,4 +216,4 @@ class FakeTicker:
     def watch(self, *stock_ids: str, **how: Any) -> FakeWatch:
         """Return a watch and note what was asked."""
         self.watched.append((stock_ids, how))
-        return FakeWatch(self)
+        return FakeWatch(self, how.get("resume"))

@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.ticker_client.cli.events_of_a_watch import NOON, SECOND, opened, update, watched
 from ticker_client.cli.board import Board, export_svg
 from ticker_client.cli.board_state import BoardState
-from ticker_client.events import FeedChanged, FeedState, Gap, GapReason, GoAway, GoAwayReason, UpdateKind
+from ticker_client.events import Disconnected, FeedChanged, FeedState, Gap, GapReason, GoAway, GoAwayReason, UpdateKind
 
 TUESDAY_TEN = datetime(2013, 7, 2, 10, tzinfo=UTC)
 
@@ -108,6 +108,13 @@ def test_the_footer_tells_feed_target_rate_and_gaps(state: BoardState) -> None:
     footer = lines_of(state, width=100)[-2]
     for words in ("feed DOWN", "1 gap (7 ticks)", "1 refused", "leaving: DRAINING"):
         assert words in footer
+
+
+def test_the_footer_tells_a_break(state: BoardState) -> None:
+    """While there is no stream the last line says that the watch is coming back, and why."""
+    state.apply(Disconnected("HEARTBEAT_MISSED", "nothing came"), NOON)
+
+    assert "reconnecting (HEARTBEAT_MISSED)" in lines_of(state)[-2]
 
 
 def test_an_empty_board_says_what_it_waits_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from tests.ticker_client.cli.events_of_a_watch import NOON, SECOND, opened, upda
 from ticker_client.cli.board_state import BoardState, UpdateRate
 from ticker_client.events import (
     CaughtUp,
+    Disconnected,
     FeedChanged,
     FeedState,
     Gap,
@@ -18,6 +20,7 @@ from ticker_client.events import (
     GoAway,
     GoAwayReason,
     Heartbeat,
+    Reconnected,
     StockChanged,
     StockDeleted,
     StockJoined,
@@ -115,6 +118,18 @@ def test_the_life_of_the_stream_is_kept(state: BoardState) -> None:
     assert (state.gaps, state.missing, state.feed) == (2, 7, FeedState.DOWN)
     assert state.caught_up
     assert state.leaving == "DRAINING"
+
+
+def test_a_watch_that_came_back_is_as_before(state: BoardState) -> None:
+    """A break is told until the next stream is open and live, and refusals are those of the newest stream."""
+    state.apply(opened(watched("AAPL"), refused=("NOPE",)), NOON)
+    state.apply(GoAway(GoAwayReason.DRAINING, timedelta(0)), NOON)
+    state.apply(Disconnected("WATCH_BROKEN", "connection reset"), NOON)
+    assert (state.connected, state.lost, state.leaving) == (False, "WATCH_BROKEN", "DRAINING")
+
+    state.apply(replace(opened(watched("AAPL"), refused=("NOPE",)), watch_id="watch-2"), NOON)
+    state.apply(Reconnected(1, timedelta(seconds=1), "WATCH_BROKEN", 0), NOON)
+    assert (state.connected, state.lost, state.leaving, state.refused) == (True, "", "", ("NOPE",))
 
 
 def test_the_rate_is_that_of_the_last_whole_seconds() -> None:

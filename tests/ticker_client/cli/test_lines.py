@@ -11,6 +11,7 @@ from tests.ticker_client.cli.events_of_a_watch import NOON, opened, update, watc
 from ticker_client.cli.lines import event_entry
 from ticker_client.events import (
     CaughtUp,
+    Disconnected,
     Event,
     FeedChanged,
     FeedState,
@@ -19,6 +20,7 @@ from ticker_client.events import (
     GoAway,
     GoAwayReason,
     Heartbeat,
+    Reconnected,
     StockChanged,
     StockDeleted,
     StockJoined,
@@ -113,7 +115,7 @@ def test_the_life_of_the_stream_is_told() -> None:
     """Caught up, heartbeat and go_away are lines of their own; a change of the feed is in the heartbeat."""
     heartbeat = Heartbeat(MOMENT, timedelta(seconds=15), MOMENT, FeedState.STALE, None, 2, 1, OPENING)
 
-    assert event_entry(CaughtUp()) == {"event": "caught_up"}
+    assert event_entry(CaughtUp(3)) == {"event": "caught_up", "replayed_count": 3}
     assert event_entry(heartbeat) == {
         "event": "heartbeat",
         "server_time": "2013-07-01T12:00:00Z",
@@ -129,6 +131,18 @@ def test_the_life_of_the_stream_is_told() -> None:
         "event": "go_away",
         "reason": "DRAINING",
         "reconnect_after": "2500ms",
+    }
+    assert event_entry(Disconnected("HEARTBEAT_MISSED", "nothing came for 15 s")) == {
+        "event": "disconnected",
+        "reason": "HEARTBEAT_MISSED",
+        "message": "nothing came for 15 s",
+    }
+    assert event_entry(Reconnected(2, timedelta(seconds=1.5), "HEARTBEAT_MISSED", 7)) == {
+        "event": "reconnected",
+        "reason": "HEARTBEAT_MISSED",
+        "attempts": 2,
+        "downtime_seconds": 1.5,
+        "replayed_count": 7,
     }
     assert event_entry(FeedChanged(FeedState.DOWN, None)) is None
     assert json.dumps(event_entry(heartbeat))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.ticker_client.cli.events_of_a_watch import opened, update, watched
 from tests.ticker_client.cli.fake_ticker import FakeTicker
 from ticker_client.errors import NotFound, WatchBroken
 from ticker_client.events import CaughtUp, FeedChanged, FeedState, GoAway, GoAwayReason, LagPolicy, UpdateKind
+from ticker_client.resume import Position, Resume
 
 Run = Callable[..., Any]
 
@@ -68,7 +70,7 @@ def test_options_are_handed_on(run_ticker: Run, ticker: FakeTicker) -> None:
     run_ticker("watch", "*", "--frequency", "100ms")
     run_ticker("watch", "--user", "ana")
 
-    nothing = {"every_tick": False, "frequency": None, "lag_policy": None, "heartbeat": None}
+    nothing = {"every_tick": False, "frequency": None, "lag_policy": None, "heartbeat": None, "resume": None}
     assert ticker.watched == [
         (
             ("AAPL", "FB"),
@@ -77,6 +79,7 @@ def test_options_are_handed_on(run_ticker: Run, ticker: FakeTicker) -> None:
                 "frequency": None,
                 "lag_policy": LagPolicy.DISCONNECT,
                 "heartbeat": timedelta(seconds=1),
+                "resume": None,
             },
         ),
         (("*",), {**nothing, "frequency": timedelta(milliseconds=100)}),
@@ -101,6 +104,29 @@ def test_what_makes_no_sense_is_not_asked(run_ticker: Run, ticker: FakeTicker, a
     assert finished.code == 2
     assert finished.err.startswith("error: USAGE: ")
     assert not ticker.watched
+
+
+def test_a_resume_file_is_read_and_written(run_ticker: Run, ticker: FakeTicker, tmp_path: Path) -> None:
+    """The first command with a file begins afresh, the next one where the first ended, however it ended."""
+    file = tmp_path / "here.json"
+    ticker.watch_failure = WatchBroken("connection reset")
+    first = run_ticker("watch", "AAPL", "--resume-file", str(file))
+    run_ticker("watch", "AAPL", "--resume-file", str(file), "--count", "1")
+
+    kept = Resume("epoch-1", (Position("AAPL", 6, 3),))
+    assert first.code == 3
+    assert [how["resume"] for _, how in ticker.watched] == [None, kept]
+    assert Resume.from_json(file.read_text()) == Resume("epoch-1", (Position("AAPL", 2, 1),))
+
+
+def test_a_resume_file_of_something_else_is_left_alone(run_ticker: Run, ticker: FakeTicker, tmp_path: Path) -> None:
+    """A file that is no position is an error before anything is watched, and stays as it is."""
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    finished = run_ticker("watch", "AAPL", "--resume-file", str(file))
+
+    assert (finished.code, ticker.watched, file.read_text()) == (2, [], "mine")
+    assert finished.err.startswith("error: INVALID_FILE: --resume-file: ")
 
 
 def test_a_refused_watch_is_the_answer_of_the_server(run_ticker: Run, ticker: FakeTicker) -> None:

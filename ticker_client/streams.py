@@ -1,0 +1,152 @@
+"""The streams of one watch, one after the other: which break is passing, and where the next stream goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ticker.v1 import watch_service_pb2 as wire
+
+from ticker_client.connection import Connection
+from ticker_client.errors import TickerError
+from ticker_client.events import Disconnected, GoAwayReason
+from ticker_client.intake import Intake
+from ticker_client.reconnection import Outage, Reconnect, is_passing
+from ticker_client.stream import Stream
+from ticker_client.watchdog import CallLater
+
+__all__ = ["Streams"]
+
+
+class Streams:
+    """Follows streams into the intake of a watch, until the watch is over.
+
+    Args:
+        connection: where the streams are opened.
+        request: what the program asked for.
+        intake: takes the messages, and knows where the watch stands.
+        news: called whenever the intake has taken something.
+        reconnect: by which pauses to come back; None = the first stream is the only one.
+        call_later: the timers of the watchdog.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        request: wire.WatchStocksRequest,
+        intake: Intake,
+        news: Callable[[], None],
+        *,
+        reconnect: Reconnect | None,
+        call_later: CallLater | None,
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._intake = intake
+        self._news = news
+        self._reconnect = reconnect
+        self._pace = reconnect or Reconnect()
+        self._call_later = call_later
+        self._resumes = True
+        self._outage: Outage | None = None
+        self._live_since: float | None = None
+        self.was_live = False
+        """Whether a stream has ever caught up."""
+        self.reconnects = 0
+        """How often the watch has come back."""
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a stream that has caught up."""
+        return self._live_since is not None
+
+    async def follow(self) -> None:
+        """Follow streams to the planned end of the watch.
+
+        Raises:
+            TickerError: what ended the watch otherwise.
+        """
+        failures = 0
+        while True:
+            request = self._next_request()
+            broken: TickerError | None = None
+            try:
+                await Stream(self._connection, self._intake, self._take_note, self._call_later).run(request)
+            except TickerError as error:
+                broken = error
+            lasted = self._lasted()
+            if broken is not None and self._gives_up_resuming(request, broken):
+                continue
+            if self._is_over(broken):
+                return
+            failures = 1 if lasted >= self._pace.longest_pause.total_seconds() else failures + 1
+            self._tell_the_break(broken)
+            await self._pace.sleep(self._pause(failures, broken))
+
+    def _next_request(self) -> wire.WatchStocksRequest:
+        """Return what the next stream asks for: the wish of the program, from where the watch stands."""
+        resume = self._intake.resume()
+        self._intake.begin()
+        if self._outage is not None:
+            self._outage.attempts += 1
+        request = wire.WatchStocksRequest()
+        request.CopyFrom(self._request)
+        if self._resumes and resume.log_epoch:
+            request.resume.CopyFrom(resume.to_message())
+        return request
+
+    def _take_note(self) -> None:
+        """Take note of what a message has brought."""
+        if self._intake.caught_up and self._live_since is None:
+            self._live_since = self._pace.clock()
+            self._resumes = self.was_live = True
+            if self._outage is not None:
+                self.reconnects += 1
+                self._intake.tell(self._outage.over(self._live_since, self._intake.replayed_count))
+                self._outage = None
+        self._news()
+
+    def _lasted(self) -> float:
+        """Return for how many seconds the stream was live; it is no longer."""
+        since, self._live_since = self._live_since, None
+        return 0.0 if since is None else self._pace.clock() - since
+
+    def _gives_up_resuming(self, request: wire.WatchStocksRequest, broken: TickerError) -> bool:
+        """Tell whether the server cannot resume from these positions, so that a fresh stream has to do."""
+        if not request.HasField("resume"):
+            return False
+        if broken.reason == "INVALID_RESUME":
+            self._intake.start_anew()
+        elif broken.code != "UNIMPLEMENTED":
+            return False
+        self._resumes = False
+        return True
+
+    def _is_over(self, broken: TickerError | None) -> bool:
+        """Tell whether the watch has come to its planned end; raise what broke it for good."""
+        farewell = self._intake.go_away
+        if farewell is not None and farewell.reason is GoAwayReason.REPLAY_COMPLETE:
+            return True
+        if broken is None:
+            return self._reconnect is None
+        if self._reconnect is None or self._intake.opened is None or not is_passing(broken):
+            raise broken
+        return False
+
+    def _tell_the_break(self, broken: TickerError | None) -> None:
+        """Tell the program once that no prices come for now; a GoAway has told so itself."""
+        if self._outage is not None:
+            return
+        farewell = self._intake.go_away
+        if farewell is not None:
+            self._outage = Outage(farewell.reason.value, self._pace.clock())
+        elif broken is not None:
+            self._outage = Outage(broken.reason, self._pace.clock())
+            self._intake.tell(Disconnected(broken.reason, broken.message))
+        self._news()
+
+    def _pause(self, failures: int, broken: TickerError | None) -> float:
+        """Return how long to wait, in seconds. The time of a GoAway was drawn by the server already."""
+        farewell = self._intake.go_away
+        if farewell is not None and farewell.reconnect_after:
+            return farewell.reconnect_after.total_seconds()
+        return self._pace.pause(failures, None if broken is None else broken.retry_after)
