@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from ticker_server.catalog import Database
 from ticker_server.feed.changes import ChangeLog
 from ticker_server.feed.log import PriceLog
+from ticker_server.model.tick import AcceptedTick
 
 __all__ = ["Backend"]
 
@@ -18,6 +19,7 @@ class Backend:
 
     `must_load`: a gateway without its catalog is of no use (embedded: the file is there or it is not); otherwise it
     starts without, and loads it once the database is back. `prepare` makes sure that the database can be read.
+    `recent` are the last ticks before the start, without a hole, as far as they can be had.
     """
 
     log: PriceLog
@@ -25,3 +27,4 @@ class Backend:
     changes: ChangeLog
     must_load: bool
     prepare: Callable[[], Awaitable[None]]
+    recent: Sequence[AcceptedTick] = ()

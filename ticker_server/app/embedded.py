@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from ticker_server.app.backend import Backend
@@ -13,6 +14,7 @@ from ticker_server.catalog import open_database, sqlite_url, upgrade
 from ticker_server.clock import Clock
 from ticker_server.feed.changes import LocalChanges
 from ticker_server.feed.sqlite import SqliteLog
+from ticker_server.model.tick import AcceptedTick
 from ticker_server.ops.data_directory import locked_data_directory
 
 __all__ = ["open_embedded"]
@@ -29,22 +31,25 @@ async def open_embedded(data_dir: Path, clock: Clock, parts: Parts) -> Backend:
     await asyncio.to_thread(upgrade, sqlite_url(path))
     # The price log and the catalog write one file by two connections; the lock gives both their turn.
     write_lock = asyncio.Lock()
-    log = await _open_log(path, clock, write_lock, parts)
+    log, recent = await _open_log(path, clock, write_lock, parts)
     database = open_database(sqlite_url(path), write_lock=write_lock)
     parts.push_async_callback(database.close)
-    return Backend(log, database, LocalChanges(), must_load=True, prepare=_nothing)
+    return Backend(log, database, LocalChanges(), must_load=True, prepare=_nothing, recent=recent)
 
 
 async def _nothing() -> None:
     """Prepare nothing: the file was migrated before it was opened."""
 
 
-async def _open_log(path: Path, clock: Clock, write_lock: asyncio.Lock, parts: Parts) -> SqliteLog:
+async def _open_log(
+    path: Path, clock: Clock, write_lock: asyncio.Lock, parts: Parts
+) -> tuple[SqliteLog, Sequence[AcceptedTick]]:
     log = SqliteLog(path, clock, write_lock)
     parts.push_async_callback(log.close)
     try:
         await log.open()
+        recent = await log.recent()
     except sqlite3.Error as error:
         raise PriceLogUnusable(f"the price log in {path} cannot be opened: {error}") from error
     parts.run("price log", log.run(), stop=log.stop)
-    return log
+    return log, recent

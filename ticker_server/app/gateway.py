@@ -172,7 +172,10 @@ class Gateway:
             if backend.must_load:
                 raise
         newest = [numbering.newest for numbering in backend.log.snapshot().numberings]
+        if backend.recent:
+            newest = [tick for tick in newest if tick.sequence < backend.recent[0].sequence]
         self._hub.publish(sorted(newest, key=lambda tick: tick.sequence))
+        self._hub.publish(backend.recent)
 
     async def _reload(self) -> None:
         """Read the stocks, and the subscriptions of those who have watches open, anew."""

@@ -178,3 +178,24 @@ async def test_limits_of_the_settings_apply(tmp_path: Path) -> None:
         async with stubs.watch(stock_ids=["AAPL", "MSFT"]) as stream:
             assert await stream.read_to_end() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert "WATCH_LIMIT" in await stream.call.details()
+
+
+async def test_resume_across_a_restart(tmp_path: Path) -> None:
+    """A reader of every tick that was away during a restart gets exactly what it missed."""
+    async with running_gateway(tmp_path) as gateway, grpc.aio.insecure_channel(gateway.target) as channel:
+        stubs = Stubs(channel)
+        await stubs.create("AAPL", "MSFT")
+        epoch = gateway.price_log.epoch
+        first = await stubs.publish("AAPL", "1", "2", "3")
+        await stubs.publish("MSFT", "9")
+    position = {"stock_id": "AAPL", "sequence": first[0], "tick_number": 1}
+    resume = {"log_epoch": epoch, "positions": [position]}
+
+    async with running_gateway(tmp_path) as gateway, grpc.aio.insecure_channel(gateway.target) as channel:
+        stubs = Stubs(channel)
+        await stubs.publish("AAPL", "4")
+        async with stubs.watch(stock_ids=["AAPL"], every_tick=True, resume=resume) as stream:
+            await stream.caught_up()
+
+    assert not [gap for message in stream.messages for gap in message.gaps]
+    assert [update.price for message in stream.messages for update in message.updates] == ["2", "3", "4"]

@@ -96,6 +96,14 @@ class SqliteLog:
         """Return where the log stood when it was opened; `read` goes on from its positions."""
         return self._opened_with
 
+    async def recent(self, limit: int = _RECENT) -> Sequence[AcceptedTick]:
+        """Read the last ticks there are, in order: what readers that come back may have missed.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        return await self._in_thread(partial(self._opened_storage.ticks_after, self._end - limit, limit))
+
     async def publish(self, ticks: Sequence[Tick]) -> list[Published]:
         """Append valid ticks; durable when it returns. UNKNOWN for each if the disk does not answer in time.
 

@@ -409,3 +409,13 @@ async def test_log_that_cannot_be_opened_can_be_closed(tmp_path: Path, clock: Vi
     with pytest.raises(sqlite3.Error):
         await log.open()
     await log.close()
+
+
+async def test_last_ticks_can_be_read(logs: SqliteLogs) -> None:
+    """The last ticks come in their order, as many as are asked for, or as there are."""
+    log = await logs.open()
+    assert list(await log.recent()) == []
+    await log.publish([Tick("AAPL", str(price)) for price in range(1, 6)])
+
+    assert [tick.price for tick in await log.recent(2)] == ["4", "5"]
+    assert [tick.tick_number for tick in await log.recent()] == [1, 2, 3, 4, 5]
