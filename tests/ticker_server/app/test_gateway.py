@@ -199,3 +199,18 @@ async def test_resume_across_a_restart(tmp_path: Path) -> None:
 
     assert not [gap for message in stream.messages for gap in message.gaps]
     assert [update.price for message in stream.messages for update in message.updates] == ["2", "3", "4"]
+
+
+async def test_stocks_born_while_away_are_replayed_across_a_restart(tmp_path: Path) -> None:
+    """On a watch of all stocks each stock without a position is replayed from its first tick, each tick once."""
+    async with running_gateway(tmp_path) as gateway, grpc.aio.insecure_channel(gateway.target) as channel:
+        await Stubs(channel).create("AAPL")
+        await Stubs(channel).publish("AAPL", "1", "2", "3")
+        epoch = gateway.price_log.epoch
+
+    async with running_gateway(tmp_path) as gateway, grpc.aio.insecure_channel(gateway.target) as channel:
+        resume = {"log_epoch": epoch, "positions": []}
+        async with Stubs(channel).watch(stock_ids=["*"], every_tick=True, resume=resume) as stream:
+            await stream.caught_up()
+
+    assert [update.price for message in stream.messages for update in message.updates] == ["1", "2", "3"]
