@@ -135,6 +135,56 @@ async def test_readers_agree(logs: PriceLogs) -> None:
     assert prices == [str(price) for price in (*range(1, 61, 2), *range(2, 61, 2))]
 
 
+async def test_replay_is_as_the_first_time(logs: PriceLogs) -> None:
+    """A replay of a partition brings what a reader got, from any position, and then what comes."""
+    log = await logs.open()
+    ticks = published_by("p", 1, 2, 3, 2, 4, 1, 5)
+    end = await publish(logs, log, ticks)
+    home = home_partition("AAPL", logs.partitions)
+    read = await read_between(log, {}, end)
+
+    for position in range(end[home] + 1):
+        found: list[AcceptedTick] = []
+        async with asyncio.timeout(20):
+            async for batch in log.replay(home, position):
+                found += batch.ticks
+                if batch.positions[home] >= end[home]:
+                    break
+        assert contents(found) == contents([tick for tick in read if tick.sequence > position])
+
+
+async def test_replay_waits_for_more(logs: PriceLogs) -> None:
+    """A replay says first from where it begins, and at the end it waits for what is published next."""
+    log = await logs.open()
+    end = await publish(logs, log, [Tick("AAPL", "1")])
+    home = home_partition("AAPL", logs.partitions)
+    replay = log.replay(home, end[home])
+    first = await anext(replay)
+    waiting = asyncio.ensure_future(anext(replay))
+    done, _ = await asyncio.wait({waiting}, timeout=0.05)
+    assert not done
+
+    await log.publish([Tick("AAPL", "2")])
+
+    assert (list(first.ticks), first.positions) == ([], {home: end[home]})
+    assert [tick.price for tick in (await asyncio.wait_for(waiting, 20)).ticks] == ["2"]
+    await replay.aclose()
+
+
+async def test_positions_of_a_time(logs: PriceLogs) -> None:
+    """Above the positions of a time lies exactly what was accepted then or later."""
+    log = await logs.open()
+    for price in range(1, 6):
+        end = await publish(logs, log, [Tick("AAPL", str(price)), Tick("MSFT", str(price))])
+        await asyncio.sleep(0.002)
+    read = await read_between(log, {}, end)
+
+    for instant in {tick.accept_time + step for tick in read for step in (-1, 0, 1)}:
+        positions = await log.positions_since(instant)
+        above = [tick for tick in read if tick.sequence > positions[home_partition(tick.stock_id, logs.partitions)]]
+        assert above == [tick for tick in read if tick.accept_time >= instant]
+
+
 async def test_publishes_at_once_keep_their_own_order(logs: PriceLogs) -> None:
     """Of publishes at the same time each keeps its order, none is lost, and the tick numbers have no hole."""
     log = await logs.open()

@@ -12,6 +12,7 @@ from ticker_server.app.errors import PriceLogUnusable
 from ticker_server.app.parts import Parts
 from ticker_server.catalog import open_database, sqlite_url, upgrade
 from ticker_server.clock import Clock
+from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.changes import LocalChanges
 from ticker_server.feed.sqlite import SqliteLog
 from ticker_server.model.tick import AcceptedTick
@@ -49,7 +50,7 @@ async def _open_log(
     try:
         await log.open()
         recent = await log.recent()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, PriceLogUnavailable) as error:
         raise PriceLogUnusable(f"the price log in {path} cannot be opened: {error}") from error
     parts.run("price log", log.run(), stop=log.stop)
     return log, recent

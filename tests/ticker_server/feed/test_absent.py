@@ -19,6 +19,20 @@ async def test_nothing_is_published() -> None:
         await AbsentLog("", None).publish([Tick("AAPL", "1")])
 
 
+async def test_nothing_is_replayed() -> None:
+    """Where a replay begins cannot be said, and one that is asked for waits."""
+    log = AbsentLog("", None)
+    with pytest.raises(PriceLogUnavailable):
+        await log.positions_since(0)
+    first = asyncio.ensure_future(anext(log.replay(0, 0)))
+    done, _ = await asyncio.wait({first}, timeout=0)
+
+    assert not done
+    assert log.oldest_replay_time() == 0
+    first.cancel()
+    await asyncio.wait([first])
+
+
 def test_what_was_stored_is_known() -> None:
     """Epoch and newest prices are those that were stored of the log."""
     stored = Snapshot({3: 9}, [Numbering(AcceptedTick("AAPL", "1", "", 0, 0, 9, 4))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
@@ -12,19 +12,19 @@ from ticker_server.model.acceptance import Acceptance, Numbering, Positions, Rea
 from ticker_server.model.partition import home_partition
 from ticker_server.model.tick import AcceptedTick, Tick
 
-__all__ = ["Fold", "Origin"]
+__all__ = ["Fold", "KnownState", "Origin"]
 
 Skip = Callable[[int, int, Reason], None]
 """Is told the partition, the offset and the reason of each record that is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class KnownState:
     """What a partition's fold is at a position: everything through `position` was folded into `numberings`."""
 
     position: int
-    numberings: list[Numbering]
-    counting: bool
+    numberings: Sequence[Numbering]
+    counting: bool = True
 
     def acceptance(self, partitions: int) -> Acceptance:
         """Return an acceptance that goes on from here, with copies: whoever folds changes what it has."""
@@ -43,11 +43,11 @@ class Origin:
         for numbering in snapshot.numberings:
             by_home[home_partition(numbering.newest.stock_id, partitions)].append(numbering)
         self._known = {
-            partition: _State(snapshot.positions.get(partition, 0), numberings, counting)
+            partition: KnownState(snapshot.positions.get(partition, 0), numberings, counting)
             for partition, numberings in by_home.items()
         }
 
-    def start(self, partition: int, position: int) -> tuple[_State, _State | None]:
+    def start(self, partition: int, position: int) -> tuple[KnownState, KnownState | None]:
         """Return the nearest known state at or below a position, and the one that takes over above it, if any.
 
         Below the snapshot it is the beginning of the log; where that is gone, ticks have no number up to the snapshot.
@@ -56,27 +56,54 @@ class Origin:
         if position >= known.position:
             return known, None
         beginning = self._beginnings.get(partition, 0)
-        return _State(beginning, [], self.counting and beginning == 0), known
+        return KnownState(beginning, [], self.counting and beginning == 0), known
+
+    def known(self, partition: int) -> KnownState:
+        """Return the state of the snapshot."""
+        return self._known[partition]
+
+    def note_beginning(self, partition: int, beginning: int) -> None:
+        """Note where a partition begins now: what was before it is gone."""
+        self._beginnings[partition] = beginning
+
+    def restart(self, partition: int, position: int, others: Iterable[KnownState]) -> KnownState:
+        """Return the state to replay a partition from: the nearest at or below a position, else the lowest above it.
+
+        `others` are known besides the beginning and the snapshot. What is below the beginning is of no use: nothing can
+        be folded into it any more.
+        """
+        beginning = self._beginnings.get(partition, 0)
+        known = self._known[partition]
+        states = [state for state in (*others, known) if state.position >= beginning]
+        if not beginning:
+            states.append(KnownState(0, []))
+        below = [state for state in states if state.position <= position]
+        if below:
+            return max(below, key=lambda state: state.position)
+        return min(states, key=lambda state: state.position, default=KnownState(beginning, [], counting=False))
 
 
 class Fold:
-    """One reader's acceptance: decodes and accepts the records of all partitions, each from where a state is known.
+    """One reader's acceptance: decodes and accepts the records of partitions, each from where a state is known.
 
     `positions` is where to read from, so that nothing is missing in the numbers of what is above the positions that
-    were asked for.
+    were asked for. It is of all partitions, or of those that have `states` to begin from.
     """
 
-    def __init__(self, origin: Origin, positions: Positions, skip: Skip) -> None:
+    def __init__(
+        self, origin: Origin, positions: Positions, skip: Skip, *, states: Mapping[int, KnownState] | None = None
+    ) -> None:
         self.positions: dict[int, int] = {}
         self._partitions = origin.partitions
-        self._wanted = {partition: positions.get(partition, 0) for partition in range(origin.partitions)}
+        wanted = range(origin.partitions) if states is None else states
+        self._wanted = {partition: positions.get(partition, 0) for partition in wanted}
         self._skip = skip
-        self._acceptances: list[Acceptance] = []
-        self._later: dict[int, _State] = {}
+        self._acceptances: dict[int, Acceptance] = {}
+        self._later: dict[int, KnownState] = {}
         for partition, position in self._wanted.items():
-            state, later = origin.start(partition, position)
+            state, later = origin.start(partition, position) if states is None else (states[partition], None)
             self.positions[partition] = state.position
-            self._acceptances.append(state.acceptance(origin.partitions))
+            self._acceptances[partition] = state.acceptance(origin.partitions)
             if later is not None:
                 self._later[partition] = later
 
@@ -110,5 +137,5 @@ class Fold:
 
     def snapshot(self, positions: Positions) -> Snapshot:
         """Return where the fold stands, for positions that were read; it shares what it has and is to go no further."""
-        numberings = [each for acceptance in self._acceptances for each in acceptance.numberings.values()]
+        numberings = [each for acceptance in self._acceptances.values() for each in acceptance.numberings.values()]
         return Snapshot(dict(positions), numberings)

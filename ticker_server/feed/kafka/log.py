@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 
@@ -18,6 +18,7 @@ from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.library_logs import limit_library_logs
 from ticker_server.feed.kafka.offsets import BEGINNING, END, READABLE_END, LogReplaced, TopicOffsets
 from ticker_server.feed.kafka.publisher import Publisher
+from ticker_server.feed.kafka.replays import FindStates, Replays, no_states
 from ticker_server.feed.kafka.start import Start, StartFinder
 from ticker_server.feed.kafka.strays import Strays
 from ticker_server.feed.log import Batch, Published
@@ -56,6 +57,7 @@ class KafkaLog:
         clock: Clock,
         *,
         answer_seconds: float = ANSWER_SECONDS,
+        find_states: FindStates = no_states,
     ) -> None:
         self.counted = True
         self.skips = SkipLog(topic)
@@ -69,6 +71,7 @@ class KafkaLog:
         self._publisher = Publisher(connection, topic, identity, self._look_now)
         self._strays = Strays(connection, topic, identity, self.skips, self._look_now)
         self._bookmarks = Bookmarks(identity.partitions)
+        self._replays = Replays(connection, topic, identity, self._look_now, find_states)
         self._start: Start | None = None
         self._own: Fold | None = None
         self._read: dict[int, int] = {}
@@ -100,6 +103,11 @@ class KafkaLog:
         """The identity of this log: a hash of the cluster's id, the topic's id, and the number of partitions."""
         return self._identity.epoch
 
+    @property
+    def partitions(self) -> int:
+        """How many partitions ticks live in."""
+        return self._identity.partitions
+
     def snapshot(self) -> Snapshot:
         """Return where the log stood when it was opened; it is not to be changed."""
         return self._started.snapshot
@@ -119,7 +127,7 @@ class KafkaLog:
             raise PriceLogUnavailable("Kafka does not answer; nothing was published")
         return await self._publisher.publish(ticks, known=self._knows, seconds=self._answer_seconds)
 
-    async def read(self, positions: Positions) -> AsyncIterator[Batch]:
+    async def read(self, positions: Positions) -> AsyncGenerator[Batch, None]:
         """Yield what is accepted above the positions, and wait for more at the end, also while Kafka is away.
 
         The first reader is the process's own: what it has read, `publish` knows for a repeat.
@@ -150,6 +158,22 @@ class KafkaLog:
             if is_own:
                 self._own = None
 
+    def replay(self, partition: int, position: int) -> AsyncGenerator[Batch, None]:
+        """Yield once more what is accepted in a partition above a position; see `Replays.read`."""
+        return self._replays.read(self._started.origin, partition, position)
+
+    async def positions_since(self, instant: int) -> Positions:
+        """Return positions above which lies exactly what was accepted at an instant (nanoseconds) or after it.
+
+        Raises:
+            PriceLogUnavailable: Kafka does not answer.
+        """
+        return await self._replays.positions_since(instant)
+
+    def oldest_replay_time(self) -> int:
+        """Return the accept time from which everything can be replayed (nanoseconds); 0 if that is not known."""
+        return self._replays.oldest_time
+
     def read_through(self, positions: Positions) -> int:
         """Return an instant before which every accepted tick is at or below the positions (nanoseconds)."""
         return self._bookmarks.read_through(positions)
@@ -160,7 +184,9 @@ class KafkaLog:
 
     async def run(self) -> None:
         """Ask the log how it is, twice a second, and publish; until `stop`. Raises LogReplaced."""
-        works = [asyncio.ensure_future(each) for each in (self._probe(), self._publisher.run(), self._stopping.wait())]
+        looking = self._replays.keep_looking(self._started.origin)
+        running = (self._probe(), self._publisher.run(), looking, self._stopping.wait())
+        works = [asyncio.ensure_future(each) for each in running]
         try:
             await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
             for work in works:
@@ -180,6 +206,7 @@ class KafkaLog:
         self.stop()
         for stream in list(self._streams):
             await stream.close()
+        await self._replays.close()
         await self._strays.close()
         await self._offsets.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -17,7 +17,7 @@ from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.metadata import MetadataRequest, TopicMetadata
 from ticker_server.feed.kafka.undisturbed import undisturbed
 
-__all__ = ["BEGINNING", "END", "READABLE_END", "LogReplaced", "Question", "TopicOffsets"]
+__all__ = ["BEGINNING", "END", "OLDEST", "READABLE_END", "LogReplaced", "Question", "TopicOffsets"]
 
 _REQUEST_MS = 2000
 _RETRY_SECONDS = 0.1
@@ -40,6 +40,9 @@ class Question:
 BEGINNING = Question(-2)
 """The oldest record."""
 
+OLDEST = Question(0)
+"""The first record of 1970 or later, which is the oldest one: with it comes its time."""
+
 READABLE_END = Question(-1)
 """Through where it can be read: what is committed and what every replica in sync has."""
 
@@ -48,6 +51,13 @@ END = Question(-1, replica_id=-2, isolation=0)
 
 Only a "debugging consumer", whose replica id is -2, is told of this end.
 """
+
+
+class _Answer(NamedTuple):
+    """What a leader says: an offset, and the time of the record there in milliseconds, -1 if there is none."""
+
+    timestamp: int
+    offset: int
 
 
 class TopicOffsets:
@@ -62,6 +72,7 @@ class TopicOffsets:
         self._topic = topic
         self._identity = identity
         self._client: AIOKafkaClient | None = None
+        self._connecting = asyncio.Lock()
         self._leaders: dict[int, int] = {}
         self.partitions = identity.partitions
         """How many partitions the topic has by the last answer."""
@@ -73,6 +84,29 @@ class TopicOffsets:
             LogReplaced: The name belongs to another topic now.
             PriceLogUnavailable: Not all the partitions' leaders answered in time, or the topic is not there just now.
         """
+        answers = await self._ask_in_time(question, partitions, seconds)
+        return {partition: answer.offset for partition, answer in answers.items()}
+
+    async def ask_times(self, question: Question, partitions: Sequence[int], *, seconds: float = 5.0) -> dict[int, int]:
+        """Return the time of each partition's record (milliseconds since the epoch), of those that have one.
+
+        Raises what `ask` raises.
+        """
+        answers = await self._ask_in_time(question, partitions, seconds)
+        return {partition: answer.timestamp for partition, answer in answers.items() if answer.timestamp >= 0}
+
+    async def check(self, *, seconds: float = 5.0) -> None:
+        """Ask a broker whether the topic is the one it was. Raises LogReplaced, PriceLogUnavailable."""
+        self._leaders = {}
+        await self._ask_in_time(BEGINNING, [], seconds)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _ask_in_time(self, question: Question, partitions: Sequence[int], seconds: float) -> dict[int, _Answer]:
         refused: Exception | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -89,18 +123,7 @@ class TopicOffsets:
             why = "does not answer" if refused is None else f"does not answer: {refused}"
             raise PriceLogUnavailable(f"Kafka at {self._connection.bootstrap_servers} {why}") from refused or error
 
-    async def check(self, *, seconds: float = 5.0) -> None:
-        """Ask a broker whether the topic is the one it was. Raises LogReplaced, PriceLogUnavailable."""
-        self._leaders = {}
-        await self.ask(BEGINNING, [], seconds=seconds)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
-
-    async def _ask(self, question: Question, partitions: Sequence[int]) -> dict[int, int]:
+    async def _ask(self, question: Question, partitions: Sequence[int]) -> dict[int, _Answer]:
         client = self._client or await self._connect()
         if not self._leaders:
             self._note(await self._metadata(client, client.get_random_node()))
@@ -110,9 +133,13 @@ class TopicOffsets:
         answers = await asyncio.gather(
             *(self._ask_leader(client, node_id, question, each) for node_id, each in by_leader.items())
         )
-        return {partition: offset for answer in answers for partition, offset in answer.items()}
+        return {partition: found for answer in answers for partition, found in answer.items()}
 
     async def _connect(self) -> AIOKafkaClient:
+        async with self._connecting:  # who asks at the same time gets the same one
+            return self._client or await self._new_client()
+
+    async def _new_client(self) -> AIOKafkaClient:
         client = AIOKafkaClient(request_timeout_ms=_REQUEST_MS, **self._connection.client_options())
         try:
             await undisturbed(client.bootstrap())
@@ -125,26 +152,26 @@ class TopicOffsets:
 
     async def _ask_leader(
         self, client: AIOKafkaClient, node_id: int, question: Question, partitions: list[int]
-    ) -> dict[int, int]:
-        offsets = await self._list_offsets(client, node_id, question, partitions)
+    ) -> dict[int, _Answer]:
+        answers = await self._list_offsets(client, node_id, question, partitions)
         self._note(await self._metadata(client, node_id))
-        behind = [partition for partition, offset in offsets.items() if offset == _NO_OFFSET]
+        behind = [partition for partition, answer in answers.items() if answer.offset == _NO_OFFSET]
         if behind:
-            offsets |= await self._list_offsets(client, node_id, READABLE_END, behind)
-        return offsets
+            answers |= await self._list_offsets(client, node_id, READABLE_END, behind)
+        return answers
 
     async def _list_offsets(
         self, client: AIOKafkaClient, node_id: int, question: Question, partitions: list[int]
-    ) -> dict[int, int]:
+    ) -> dict[int, _Answer]:
         asked = [(self._topic, [(partition, question.timestamp) for partition in partitions])]
         answer = await client.send(node_id, OffsetRequest(question.replica_id, question.isolation, asked))
-        offsets: dict[int, int] = {}
+        found: dict[int, _Answer] = {}
         for _topic, answered in answer.topics:
-            for partition, error, _timestamp, offset in answered:
+            for partition, error, timestamp, offset in answered:
                 if error:
                     raise KafkaError(f"{self._topic}-{partition}: Kafka's error {error}")
-                offsets[partition] = offset
-        return offsets
+                found[partition] = _Answer(timestamp, offset)
+        return found
 
     async def _metadata(self, client: AIOKafkaClient, node_id: Any) -> TopicMetadata:
         answer = await client.send(node_id, MetadataRequest(self._topic))

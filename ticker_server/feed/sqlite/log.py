@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
@@ -18,7 +15,8 @@ from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.log import Batch, Outcome, Published
 from ticker_server.feed.sqlite.queue import Publication, PublicationQueue
 from ticker_server.feed.sqlite.recent import RecentTicks
-from ticker_server.feed.sqlite.storage import State, Storage
+from ticker_server.feed.sqlite.storage import State
+from ticker_server.feed.sqlite.storage_thread import StorageThread
 from ticker_server.model.acceptance import Acceptance, Numbering, Positions, Reason, Record, Snapshot
 from ticker_server.model.tick import AcceptedTick, Tick
 
@@ -43,7 +41,6 @@ _PARTITION = 0
 _DUPLICATE = Published(Outcome.DUPLICATE)
 _UNKNOWN = Published(Outcome.UNKNOWN)
 
-_T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 
@@ -60,12 +57,10 @@ class SqliteLog:
     def __init__(
         self, path: Path, clock: Clock, write_lock: asyncio.Lock, *, answer_seconds: float = ANSWER_SECONDS
     ) -> None:
-        self._path = path
         self._clock = clock
         self._write_lock = write_lock
         self._answer_seconds = answer_seconds
-        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="price-log")
-        self._storage: Storage | None = None
+        self._storage = StorageThread(path)
         self._epoch = ""
         self._end = 0
         self._acceptance: Acceptance | None = None
@@ -81,8 +76,8 @@ class SqliteLog:
 
     async def open(self) -> None:
         """Open the file and read where the log stands. Raises sqlite3.Error if it cannot be used."""
-        self._storage = await self._in_thread(partial(Storage, self._path))
-        state = await self._in_thread(self._storage.load)
+        await self._storage.open()
+        state = await self._storage.load()
         self._resume_from(state)
         copies = [Numbering(numbering.newest, dict(numbering.publishers)) for numbering in state.numberings]
         self._opened_with = Snapshot({_PARTITION: self._end}, copies)
@@ -92,6 +87,11 @@ class SqliteLog:
         """The identity of this log: a UUID in the file."""
         return self._epoch
 
+    @property
+    def partitions(self) -> int:
+        """One."""
+        return 1
+
     def snapshot(self) -> Snapshot:
         """Return where the log stood when it was opened; `read` goes on from its positions."""
         return self._opened_with
@@ -100,9 +100,9 @@ class SqliteLog:
         """Read the last ticks there are, in order: what readers that come back may have missed.
 
         Raises:
-            sqlite3.Error: the file cannot be read.
+            PriceLogUnavailable: the file cannot be read.
         """
-        return await self._in_thread(partial(self._opened_storage.ticks_after, self._end - limit, limit))
+        return await self._storage.ticks_after(self._end - limit, limit)
 
     async def publish(self, ticks: Sequence[Tick]) -> list[Published]:
         """Append valid ticks; durable when it returns. UNKNOWN for each if the disk does not answer in time.
@@ -120,7 +120,7 @@ class SqliteLog:
         except TimeoutError:
             return [_UNKNOWN] * len(ticks)
 
-    async def read(self, positions: Positions) -> AsyncIterator[Batch]:
+    async def read(self, positions: Positions) -> AsyncGenerator[Batch, None]:
         """Yield what is above the positions, in order, and wait for more at the end. Never ends.
 
         Raises:
@@ -131,12 +131,41 @@ class SqliteLog:
             grown = self._grown
             batch = self._from_memory(position)
             if batch is None:
-                batch = await self._from_file(position)
+                batch = await self._storage.ticks_after(position, _READ_BATCH)
             if batch:
                 position = batch[-1].sequence
                 yield Batch(batch, {_PARTITION: position})
             else:
                 await grown.wait()
+
+    async def replay(self, partition: int, position: int) -> AsyncGenerator[Batch, None]:
+        """Yield once more what is above a position of the only partition, in order, and then what comes.
+
+        The first batch has no ticks and says from where: what is older was pruned. It ends if it is overtaken by that.
+
+        Raises:
+            PriceLogUnavailable: the file cannot be read just now.
+        """
+        position = max(position, await self._gone_through())
+        yield Batch((), {partition: position})
+        async with contextlib.aclosing(self.read({partition: position})) as batches:
+            async for batch in batches:
+                if batch.ticks[0].sequence > position + 1 and await self._gone_through() > position:
+                    return
+                position = batch.positions[partition]
+                yield batch
+
+    async def positions_since(self, instant: int) -> Positions:
+        """Return the position above which lies exactly what was accepted at an instant or after it.
+
+        Raises:
+            PriceLogUnavailable: the file cannot be read just now.
+        """
+        return {_PARTITION: await self._storage.first_since(instant) - 1}
+
+    def oldest_replay_time(self) -> int:
+        """Return the accept time of the oldest tick in the file (nanoseconds); 0 if there is none."""
+        return self._storage.oldest_time
 
     def read_through(self, positions: Positions) -> int:
         """Return an instant before which every accepted tick is at or below the positions (nanoseconds)."""
@@ -171,9 +200,7 @@ class SqliteLog:
 
     async def close(self) -> None:
         """Close the file; `run` has ended, or was never begun."""
-        if self._storage is not None:
-            await self._in_thread(self._storage.close)
-        self._threads.shutdown(wait=False)
+        await self._storage.close()
 
     async def _commit(self, group: Sequence[Publication]) -> None:
         try:
@@ -184,7 +211,7 @@ class SqliteLog:
             if accepted:
                 numberings = [acceptance.numberings[stock_id] for stock_id in {tick.stock_id for tick in accepted}]
                 async with self._write_lock:
-                    await self._in_thread(partial(self._opened_storage.append, accepted, numberings))
+                    await self._storage.append(accepted, numberings)
         except sqlite3.Error as error:
             # What was folded in memory is not in the file: it is read again before the next commit.
             self._acceptance = None
@@ -232,11 +259,10 @@ class SqliteLog:
         """Return the next batch above a position; empty at the end, None if it has to be read from the file."""
         return () if position >= self._end else self._recent.after(position, _READ_BATCH)
 
-    async def _from_file(self, position: int) -> Sequence[AcceptedTick]:
-        try:
-            return await self._in_thread(partial(self._opened_storage.ticks_after, position, _READ_BATCH))
-        except sqlite3.Error as error:
-            raise PriceLogUnavailable("the price log could not be read") from error
+    async def _gone_through(self) -> int:
+        """Return the sequence through which all ticks were pruned."""
+        oldest = await self._storage.oldest_sequence()
+        return self._end if oldest is None else oldest - 1
 
     def _wake_readers(self) -> None:
         self._grown, grown = asyncio.Event(), self._grown
@@ -244,7 +270,7 @@ class SqliteLog:
 
     async def _ready_acceptance(self) -> Acceptance:
         """Return the acceptance, read anew from the file if a commit failed."""
-        return self._acceptance or self._resume_from(await self._in_thread(self._opened_storage.load))
+        return self._acceptance or self._resume_from(await self._storage.load())
 
     def _resume_from(self, state: State) -> Acceptance:
         self._epoch = state.epoch
@@ -254,22 +280,13 @@ class SqliteLog:
 
     async def _prune_chunk(self) -> bool:
         """Delete some of what is older than the retention; tell whether there may be more of it."""
-        storage = self._opened_storage
         try:
-            cut = await self._in_thread(partial(storage.first_sequence_since, self._clock.wall() - _RETENTION))
+            cut = await self._storage.first_since(self._clock.wall() - _RETENTION)
             async with self._write_lock:
-                return await self._in_thread(partial(storage.prune, cut, _PRUNE_CHUNK)) == _PRUNE_CHUNK
-        except sqlite3.Error as error:
+                return await self._storage.prune(cut, _PRUNE_CHUNK) == _PRUNE_CHUNK
+        except (PriceLogUnavailable, sqlite3.Error) as error:
             _log.warning("price log could not be pruned", error=str(error))
             return False
-
-    @property
-    def _opened_storage(self) -> Storage:
-        assert self._storage is not None, "open() comes first"
-        return self._storage
-
-    async def _in_thread(self, call: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

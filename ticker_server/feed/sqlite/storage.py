@@ -83,6 +83,13 @@ class Storage:
         )
         return [AcceptedTick(*row) for row in rows]
 
+    def oldest(self) -> tuple[int, int] | None:
+        """Return sequence and accept time of the oldest tick; None if there is none."""
+        row: tuple[int, int] | None = self._connection.execute(
+            "SELECT sequence, accept_time_ns FROM price_tick ORDER BY sequence LIMIT 1"
+        ).fetchone()
+        return row
+
     def first_sequence_since(self, accept_time: int) -> int:
         """Return the lowest sequence accepted at or after an instant; one above the last if there is none.
 

@@ -187,7 +187,7 @@ async def test_refused_write_leaves_nothing_half_done(logs: SqliteLogs, kind: st
     log = await logs.open()
     await idle(log)
     await log.publish(published_by("p", 1))
-    log._opened_storage._connection.execute(REFUSALS[kind])
+    log._storage._opened._connection.execute(REFUSALS[kind])
     many = [[Tick("AAPL", f"{batch}.{n}") for n in range(1, 900)] for batch in range(1, 10)]
     many[0] = published_by("p", *range(2, 900))
 
@@ -200,7 +200,7 @@ async def test_refused_write_leaves_nothing_half_done(logs: SqliteLogs, kind: st
     assert execute(logs, "SELECT count(*), max(sequence) FROM price_tick") == [(1, 1)]
     assert execute(logs, "SELECT tick_number, publishers FROM latest_price") == [(1, '[["p",1]]')]
 
-    log._opened_storage._connection.execute(REPAIRS[kind])
+    log._storage._opened._connection.execute(REPAIRS[kind])
     published = await log.publish(published_by("p", 1, 2))
     assert published == [Published(Outcome.DUPLICATE), Published(Outcome.ACCEPTED, 2)]
     assert [(tick.price, tick.tick_number) for tick in await read_through(log, 0, 2)] == [("1", 1), ("2", 2)]
@@ -212,7 +212,7 @@ async def test_refusal_after_the_publisher_gave_up_is_quiet(logs: SqliteLogs) ->
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     log = await logs.open(answer_seconds=0.0)
     await idle(log)
-    log._opened_storage._connection.execute("PRAGMA query_only=ON")
+    log._storage._opened._connection.execute("PRAGMA query_only=ON")
 
     with structlog.testing.capture_logs() as written:
         assert outcomes(await log.publish([Tick("AAPL", "1")])) == [Outcome.UNKNOWN]
