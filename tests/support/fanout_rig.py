@@ -11,6 +11,7 @@ from ticker_server.fanout.following import Following
 from ticker_server.fanout.hub import Hub
 from ticker_server.fanout.pieces import LagPolicy, Opening, Refusal
 from ticker_server.fanout.registry import ALWAYS, WatchRegistry
+from ticker_server.fanout.rereading import Rereading
 from ticker_server.fanout.scheduler import Scheduler
 from ticker_server.fanout.station import Station
 from ticker_server.fanout.watch import Watch
@@ -54,7 +55,12 @@ class FanoutRig:
         self.hub = Hub(kept=kept)
         self.scheduler = Scheduler(self.clock)
         self.registry = WatchRegistry(self.hub)
-        self.station = Station(self.hub, self.scheduler, self.clock, self.feed_status, pending_limit)
+        self.rereadings: list[Rereading] = []
+        """What watches want of the log, until `reread`."""
+        self.station = Station(
+            self.hub, self.scheduler, self.clock, self.feed_status, pending_limit, self.rereadings.append
+        )
+        self.read_through: int | None = None
         self.sequence = 0
         self.revision = 0
         self.ticks: dict[str, list[AcceptedTick]] = {}
@@ -64,8 +70,9 @@ class FanoutRig:
         self.create(*stock_ids)
 
     def feed_status(self) -> FeedStatus:
-        """Return a feed that has read everything."""
-        return FeedStatus(FeedState.LIVE, since=SECOND, read_through=self.clock.wall())
+        """Return a feed that has read everything, unless it is set back."""
+        read_through = self.clock.wall() if self.read_through is None else self.read_through
+        return FeedStatus(FeedState.LIVE, since=SECOND, read_through=read_through)
 
     def price(self, stock_id: str) -> AcceptedTick | None:
         """Return the newest price of a stock that may be shown, worked out apart from the hub."""
@@ -87,6 +94,22 @@ class FanoutRig:
         for watch in self.hub.publish(ticks):
             watch.pull()
         return ticks
+
+    def reread(self, begins: int | None = None, *, at_a_time: int = 500) -> None:
+        """Fill what watches want of the log, which begins above a sequence; None = where memory begins.
+
+        It hands out so many ticks at a time, to whoever has room.
+        """
+        begins = self.hub.recent.floor(0) if begins is None else begins
+        ticks = sorted((tick for ticks in self.ticks.values() for tick in ticks), key=lambda tick: tick.sequence)
+        for rereading in list(self.rereadings):
+            rereading.begin(begins)
+        while wanted := [each for each in self.rereadings if not each.closed and each.has_room]:
+            for rereading in wanted:
+                batch = [tick for tick in ticks if tick.sequence > rereading.position][:at_a_time]
+                end = batch[-1].sequence if batch else self.sequence
+                rereading.take([tick for tick in batch if tick.stock_id in set(rereading.stock_ids)], end)
+        self.rereadings[:] = [each for each in self.rereadings if not each.closed]
 
     # What the catalog does.
 
@@ -170,6 +193,7 @@ class FanoutRig:
         all_stocks_cadence: int | None = None,
         lag_policy: LagPolicy = LagPolicy.CONFLATE,
         refusals: Sequence[Refusal] = (),
+        end_time: int | None = None,
     ) -> tuple[Watch, RecordingSink]:
         """Register a watch that has yet to begin."""
         sink = sink or RecordingSink()
@@ -180,6 +204,7 @@ class FanoutRig:
             lag_policy=lag_policy,
             server_version="1",
             refusals=refusals,
+            end_time=end_time,
         )
         watch = Watch(
             self.station,

@@ -50,7 +50,8 @@ class WatchWish:
     """What WatchStocks asks for, with all defaults filled in: one of `user_ids`, `stock_ids` and `all_stocks`.
 
     `cadence` is that of an ad-hoc watch: a frequency in nanoseconds, or EVERY_TICK; saved subscriptions have their
-    own. `heartbeat_interval` is in nanoseconds. `resume_epoch` is the log epoch of a resume, empty without one, and
+    own. `heartbeat_interval` is in nanoseconds, `start_time` and `end_time` in nanoseconds since the epoch, None where
+    they are not set. `resume_epoch` is the log epoch of a resume, empty without one, and
     `positions` are those it has, by stock.
     """
 
@@ -62,6 +63,8 @@ class WatchWish:
     heartbeat_interval: int = DEFAULT_HEARTBEAT_INTERVAL
     resume_epoch: str = ""
     positions: Mapping[str, Position] = field(default_factory=dict)
+    start_time: int | None = None
+    end_time: int | None = None
 
 
 def parse_watch(
@@ -75,7 +78,7 @@ def parse_watch(
     Raises:
         InvalidArgument: A field breaks a rule.
         LimitExceeded: More stocks or users than one watch may have.
-        NotBuilt: The request replays, or names several users.
+        NotBuilt: The request names several users.
     """
     found = Violations()
     user_ids, stock_ids = first_indexes(request.user_ids), first_indexes(request.stock_ids)
@@ -92,7 +95,8 @@ def parse_watch(
     found.check()
     _check_limit(len(stock_ids), max_stocks, "stocks")
     _check_limit(len(user_ids), max_users, "users")
-    _check_built(request, len(user_ids))
+    if len(user_ids) > 1:
+        raise NotBuilt("user_ids with several users")
     return WatchWish(
         user_ids=tuple(user_ids),
         stock_ids=() if all_stocks else tuple(stock_ids),
@@ -105,6 +109,8 @@ def parse_watch(
             position.stock_id: Position(position.sequence, position.tick_number)
             for position in request.resume.positions
         },
+        start_time=timestamp_nanoseconds(request.start_time) if request.HasField("start_time") else None,
+        end_time=timestamp_nanoseconds(request.end_time) if request.HasField("end_time") else None,
     )
 
 
@@ -190,10 +196,3 @@ def _judge_replay(found: Violations, request: watch_service_pb2.WatchStocksReque
 def _check_limit(count: int, limit: int, what: str) -> None:
     if count > limit:
         raise LimitExceeded("WATCH_LIMIT", "watch", f"one watch has at most {limit} {what}, not {count}")
-
-
-def _check_built(request: watch_service_pb2.WatchStocksRequest, users: int) -> None:
-    if request.HasField("start_time"):
-        raise NotBuilt("start_time")
-    if users > 1:
-        raise NotBuilt("user_ids with several users")

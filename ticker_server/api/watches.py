@@ -19,12 +19,16 @@ from ticker_server.fanout.registry import ALWAYS, WatchRegistry
 from ticker_server.fanout.sink import Sink
 from ticker_server.fanout.station import Station
 from ticker_server.fanout.watch import Watch
+from ticker_server.model.acceptance import Positions
 from ticker_server.model.stock import Stock
 from ticker_server.model.subscription import EVERY_TICK, Subscription
 
 __all__ = ["WatchServicer", "WatchSources"]
 
 _PATIENCE = 3_000_000_000
+_CLOCK_LEAD = 5_000_000_000
+"""How far a caller's clock may be ahead of this one (nanoseconds)."""
+
 _LOOK_SECONDS = 0.02
 
 
@@ -37,6 +41,8 @@ class WatchSources:
     check_stocks_known: Callable[[], None]
     stock_revision: Callable[[str], int]
     log_epoch: str
+    positions_since: Callable[[int], Awaitable[Positions]]
+    oldest_replay_time: Callable[[], int]
     server_version: str
     max_stocks: int
 
@@ -56,16 +62,17 @@ class WatchServicer:
             InvalidArgument, LimitExceeded, NotBuilt: The request cannot be served as it is.
             UserNotFound, StockNotFound: Nothing of what was asked for exists.
             DatabaseUnavailable: The saved subscriptions, or the stocks there are, cannot be read just now.
-            PriceLogUnavailable: It is not known yet whether a resume is one in this log.
+            PriceLogUnavailable: It is not known yet whether a resume is one in this log, or where a replay begins.
         """
         wish = parse_watch(request, max_stocks=self._sources.max_stocks)
         if wish.resume_epoch:
             await self._check_resume(wish)
+        since = await self._since(wish)
         if wish.user_ids:
             return await self._watch_user(wish, wish.user_ids[0], sink)
         if wish.all_stocks:
-            return self._watch_all(wish, sink)
-        return await self._watch_list(wish, sink)
+            return self._watch_all(wish, sink, since)
+        return await self._watch_list(wish, sink, since)
 
     async def update_watch(
         self, request: watch_service_pb2.UpdateWatchRequest, _caller: Caller
@@ -101,6 +108,15 @@ class WatchServicer:
                 return stock_id
         return ""
 
+    async def _since(self, wish: WatchWish) -> Positions:
+        """Return the positions that a replay begins above, none without one."""
+        if wish.start_time is None:
+            return {}
+        if wish.start_time > self._station.clock.wall() + _CLOCK_LEAD:
+            rule = "start_time must not lie ahead; leave it out to begin with the newest prices"
+            raise InvalidArgument([FieldViolation("start_time", "INVALID_WATCH", rule)])
+        return await self._sources.positions_since(wish.start_time)
+
     async def _watch_user(self, wish: WatchWish, user_id: str, sink: Sink) -> Watch:
         watch = self._watch(wish, sink, user_id=user_id)
         # Registered before the load: what changes meanwhile is kept aside and replayed.
@@ -110,18 +126,18 @@ class WatchServicer:
         except BaseException:
             watch.close()
             raise
-        self._begin(watch, [self._registry.following(subscription) for subscription in subscriptions], wish)
+        self._begin(watch, [self._registry.following(subscription) for subscription in subscriptions], wish, {})
         return watch
 
-    def _watch_all(self, wish: WatchWish, sink: Sink) -> Watch:
+    def _watch_all(self, wish: WatchWish, sink: Sink, since: Positions) -> Watch:
         self._sources.check_stocks_known()
         watch = self._watch(wish, sink, all_stocks_cadence=wish.cadence)
         self._registry.register(watch)
         quotes = sorted(self._station.hub.listed(), key=lambda quote: quote.stock_id)
-        self._begin(watch, [self._following(quote, wish) for quote in quotes], wish)
+        self._begin(watch, [self._following(quote, wish) for quote in quotes], wish, since)
         return watch
 
-    async def _watch_list(self, wish: WatchWish, sink: Sink) -> Watch:
+    async def _watch_list(self, wish: WatchWish, sink: Sink, since: Positions) -> Watch:
         found = {stock_id: await self._sources.find_stock(stock_id) for stock_id in wish.stock_ids}
         missing = [StockNotFound(stock_id) for stock_id, stock in found.items() if stock is None]
         if len(missing) == len(found):
@@ -130,12 +146,15 @@ class WatchServicer:
         watch = self._watch(wish, sink, refusals=refusals)
         self._registry.register(watch)
         known = [stock for stock in found.values() if stock is not None]
-        self._begin(watch, [self._following(self._station.hub.list_stock(stock), wish) for stock in known], wish)
+        followings = [self._following(self._station.hub.list_stock(stock), wish) for stock in known]
+        self._begin(watch, followings, wish, since)
         return watch
 
-    def _begin(self, watch: Watch, followings: Sequence[Following], wish: WatchWish) -> None:
+    def _begin(self, watch: Watch, followings: Sequence[Following], wish: WatchWish, since: Positions) -> None:
         same_log = wish.resume_epoch == self._sources.log_epoch
         for following in followings:
+            if since:
+                following.resume(since.get(self._station.hub.recent.home(following.stock_id), 0), 0)
             position = wish.positions.get(following.stock_id)
             if not wish.resume_epoch:
                 continue
@@ -168,6 +187,8 @@ class WatchServicer:
             lag_policy=LagPolicy(wish.lag_policy),
             server_version=self._sources.server_version,
             refusals=refusals,
+            oldest_replay_time=self._sources.oldest_replay_time(),
+            end_time=wish.end_time,
         )
         return Watch(
             self._station,

@@ -30,6 +30,7 @@ from ticker_server.fanout.station import Station
 from ticker_server.feed.log import PriceLog
 from ticker_server.feed.monitor import FeedMonitor
 from ticker_server.feed.reader import FeedReader
+from ticker_server.feed.rereader import Rereader
 from ticker_server.model.change import Change
 from ticker_server.model.feed_status import FeedState
 from ticker_server.model.stock import Stock
@@ -135,11 +136,13 @@ class Gateway:
         scheduler = Scheduler(clock)
         parts.callback(scheduler.close)
         feed = FeedReader(backend.log, self._hub.publish, clock)
-        station = Station(self._hub, scheduler, clock, feed.status, settings.max_pending_ticks)
+        rereader = Rereader(backend.log)
+        station = Station(self._hub, scheduler, clock, feed.status, settings.max_pending_ticks, rereader.add)
         changes = parts.run("changes", backend.changes.run(self._apply, self._reload))
         parts.run("outbox relay", relay.run())
         parts.run("purge", purge.run())
         reading = parts.run("feed", feed.run())
+        parts.run("rereader", rereader.run())
         parts.run("feed monitor", FeedMonitor(feed.status, self._registry.note_feed).run())
         await _in_time(feed.caught_up(), unless=reading)
         # They start with a reload, which a database that is away does not give.
@@ -171,9 +174,13 @@ class Gateway:
         except DatabaseUnavailable:
             if backend.must_load:
                 raise
-        newest = [numbering.newest for numbering in backend.log.snapshot().numberings]
+        snapshot = backend.log.snapshot()
+        newest = [numbering.newest for numbering in snapshot.numberings]
+        floors = snapshot.positions
         if backend.recent:
             newest = [tick for tick in newest if tick.sequence < backend.recent[0].sequence]
+            floors = {0: backend.recent[0].sequence - 1}
+        self._hub.recent.begin(backend.log.partitions, floors)
         self._hub.publish(sorted(newest, key=lambda tick: tick.sequence))
         self._hub.publish(backend.recent)
 
@@ -216,6 +223,8 @@ class Gateway:
             check_stocks_known=self._check_stocks_known,
             stock_revision=self._directory.revision,
             log_epoch=log.epoch,
+            positions_since=log.positions_since,
+            oldest_replay_time=log.oldest_replay_time,
             server_version=VERSION,
             max_stocks=self._settings.max_stocks_per_watch,
         )

@@ -53,6 +53,7 @@ class GoAwayReason(enum.IntEnum):
     """Why the server is about to end a stream."""
 
     DRAINING = watch_service_pb2.GO_AWAY_REASON_DRAINING
+    REPLAY_COMPLETE = watch_service_pb2.GO_AWAY_REASON_REPLAY_COMPLETE
 
 
 class LagPolicy(enum.IntEnum):
@@ -74,7 +75,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What `opened` says besides the stocks. `heartbeat_interval` is in nanoseconds."""
+    """What `opened` says besides the stocks, and when the watch is to end, None = never.
+
+    `heartbeat_interval` is in nanoseconds, `end_time` in nanoseconds since the epoch, and so is `oldest_replay_time`, 0
+    where it is not known.
+    """
 
     watch_id: str
     log_epoch: str
@@ -82,6 +87,8 @@ class Opening:
     lag_policy: LagPolicy
     server_version: str
     refusals: Sequence[Refusal] = ()
+    oldest_replay_time: int = 0
+    end_time: int | None = None
 
 
 def opening_piece(opening: Opening, *, first: bool) -> bytes:
@@ -93,6 +100,7 @@ def opening_piece(opening: Opening, *, first: bool) -> bytes:
         log_epoch=opening.log_epoch,
         heartbeat_interval=duration(opening.heartbeat_interval),
         lag_policy=watch_service_pb2.LagPolicy.ValueType(opening.lag_policy),
+        oldest_replay_time=timestamp(opening.oldest_replay_time) if opening.oldest_replay_time else None,
         server_version=opening.server_version,
     )
     return piece(opened=opened).SerializeToString()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ticker_server.model.partition import home_partition
 from ticker_server.model.tick import AcceptedTick
 
 __all__ = ["RecentTicks"]
@@ -17,6 +18,13 @@ class RecentTicks:
         self._limit = limit
         self._order: deque[AcceptedTick] = deque()
         self._by_stock: dict[str, deque[AcceptedTick]] = {}
+        self._partitions = 1
+        self._floors: dict[int, int] = {}
+
+    def begin(self, partitions: int, floors: Mapping[int, int]) -> None:
+        """Note how many partitions the log has, and up to which sequence of each some ticks were never added."""
+        self._partitions = partitions
+        self._floors = dict(floors)
 
     def add(self, tick: AcceptedTick) -> None:
         """Keep a tick; the oldest one of all is forgotten for it."""
@@ -26,11 +34,7 @@ class RecentTicks:
         ticks.append(tick)
         self._order.append(tick)
         if len(self._order) > self._limit:
-            oldest = self._order.popleft().stock_id
-            of_oldest = self._by_stock[oldest]
-            of_oldest.popleft()
-            if not of_oldest:
-                del self._by_stock[oldest]
+            self._forget(self._order.popleft())
 
     def after(self, stock_id: str, sequence: int) -> Sequence[AcceptedTick]:
         """Return the ticks of a stock above a sequence, in order, as far back as they are kept."""
@@ -41,7 +45,30 @@ class RecentTicks:
             found.appendleft(tick)
         return found
 
-    def reaches(self, stock_id: str, sequence: int) -> bool:
-        """Tell whether nothing of a stock above a sequence was forgotten, as far as can be seen here."""
+    def floor(self, partition: int) -> int:
+        """Return the sequence above which every tick of a partition that was added is kept."""
+        return self._floors.get(partition, 0)
+
+    def follows(self, stock_id: str, sequence: int, tick_number: int) -> bool:
+        """Tell whether every tick of a stock above a sequence is kept; the number of the tick there may tell, if known."""
+        if self.floor(self.home(stock_id)) <= sequence:
+            return True
         ticks = self._by_stock.get(stock_id)
-        return ticks is not None and ticks[0].sequence <= sequence
+        if ticks is None:
+            return False
+        counts = tick_number or not sequence
+        return ticks[0].sequence <= sequence or bool(counts and 0 < ticks[0].tick_number <= tick_number + 1)
+
+    def home(self, stock_id: str) -> int:
+        """Return the home partition of a stock."""
+        return home_partition(stock_id, self._partitions)
+
+    def _forget(self, oldest: AcceptedTick) -> None:
+        stock_id = oldest.stock_id
+        of_stock = self._by_stock[stock_id]
+        of_stock.popleft()
+        if not of_stock:
+            del self._by_stock[stock_id]
+        home = self.home(stock_id)
+        if oldest.sequence > self._floors.get(home, 0):  # the newest ticks of a start come before all others
+            self._floors[home] = oldest.sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from typing import NamedTuple
 
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.message import Message
@@ -13,71 +13,120 @@ from ticker_server.model.tick import AcceptedTick
 __all__ = ["Replay"]
 
 
-class Replay:
-    """The ticks above a position, as far back as they are kept, on their way to one reader.
+class _Gap(NamedTuple):
+    first: int
+    last: int
+    reason: GapReason
 
-    A gap comes first where some are not kept any more. What came while the window of a subscription was closed is
-    told as it would have been: a gap, and the newest at the opening; while it is still closed, nothing. `told` counts
-    the ticks that were sent.
+
+class Replay:
+    """The ticks of one stock above a position, on their way to one reader.
+
+    A gap comes where some are gone. What came while the window of a subscription was closed is told as it would
+    have been: a gap, and the newest at the opening; while it is still closed, nothing. However much that is, one tick
+    of it is kept. `last_sequence` is that of the newest tick that was put; `told` counts the ticks that were sent.
     """
 
-    __slots__ = ("_ticks", "_truncated", "told")
+    __slots__ = (
+        "_closed",
+        "_closed_count",
+        "_closed_first",
+        "_following",
+        "_is_whole",
+        "_message",
+        "_next_number",
+        "_queue",
+        "last_sequence",
+        "told",
+    )
 
-    def __init__(self, following: Following, ticks: Iterable[AcceptedTick], *, reaches_position: bool) -> None:
+    def __init__(self, following: Following) -> None:
         self.told = 0
-        self._ticks = deque(ticks)
-        self._truncated: tuple[int, int] | None = None
-        newest = following.quote.newest
-        if newest is None or newest.sequence <= following.last_sequence:
+        self.last_sequence = following.last_sequence
+        self._following = following
+        self._message: Message | None = None
+        self._queue: deque[_Gap | AcceptedTick] = deque()
+        self._is_whole = True
+        # None where it is not known: then only `lose` tells of a hole.
+        counts = following.last_number or not following.last_sequence
+        self._next_number: int | None = following.last_number + 1 if counts else None
+        self._closed: AcceptedTick | None = None
+        self._closed_first = 0
+        self._closed_count = 0
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def oldest_accept_time(self) -> int | None:
+        """The earliest accept time of what is still to be told (nanoseconds); None if nothing is."""
+        return next((each.accept_time for each in self._queue if isinstance(each, AcceptedTick)), None)
+
+    def lose(self) -> None:
+        """Note that something is gone before the next tick, however much it was."""
+        self._is_whole = False
+
+    def put(self, tick: AcceptedTick) -> None:
+        """Add a tick; its sequence is above those put before."""
+        self.last_sequence = tick.sequence
+        self._note_hole(tick.tick_number)
+        if self._is_closed(tick):
+            if self._closed is None:
+                self._closed_first, self._closed_count = tick.tick_number, 0
+            self._closed = tick
+            self._closed_count += 1
             return
-        first = self._ticks[0].tick_number if self._ticks else newest.tick_number + 1
-        known = first and (following.last_number or not following.last_sequence)
-        if known and first > following.last_number + 1:
-            self._truncated = (following.last_number + 1, first - 1)
-        elif not known and not (reaches_position and self._ticks):
-            self._truncated = (0, 0)
+        self._open()
+        self._queue.append(tick)
 
-    def tell(self, message: Message, following: Following) -> bool:
-        """Offer what is left; return whether that was all."""
-        if self._truncated is not None:
-            first, last = self._truncated
-            if not message.offer(gap_piece(following, first, last, GapReason.LOG_TRUNCATED)):
-                return False
-            following.last_number = last
-            self._truncated = None
-        while self._ticks:
-            if self._is_closed(following, self._ticks[0]):
-                if not self._tell_closed(message, following):
+    def end(self, newest: AcceptedTick | None) -> None:
+        """Note that all there was has been put, with the newest tick there is: what comes from now on is live."""
+        if newest is not None and newest.sequence > self.last_sequence:
+            self._note_hole(newest.tick_number + 1 if newest.tick_number else 0)
+        if self._following.is_open:
+            self._open()
+        self._closed = None  # told when it opens
+
+    def tell(self, message: Message) -> bool:
+        """Offer what has come so far; return whether that was all."""
+        following = self._following
+        while self._queue:
+            each = self._queue[0]
+            if isinstance(each, _Gap):
+                # Within a message gaps count before updates; this one comes after.
+                if self._message is message or not message.offer(gap_piece(following, *each)):
                     return False
-            elif not self._offer_next(message, following):
+                following.last_number = each.last
+            elif message.offer_replay(following, each):
+                self._message = message
+                self.told += 1
+            else:
                 return False
+            self._queue.popleft()
         return True
 
-    def _tell_closed(self, message: Message, following: Following) -> bool:
-        """Offer what came while the window was closed: all but the newest are missing."""
-        closed = 0
-        while closed < len(self._ticks) and self._is_closed(following, self._ticks[closed]):
-            closed += 1
-        if closed == len(self._ticks) and not following.is_open:
-            self._ticks.clear()  # told when it opens
-            return True
-        missing = closed - 1
-        if missing:
-            first, last = self._ticks[0].tick_number, self._ticks[missing - 1].tick_number
-            if not message.offer(gap_piece(following, first, last, GapReason.OUTSIDE_WINDOW)):
-                return False
-            following.last_number = last
-            for _ in range(missing):
-                self._ticks.popleft()
-        return self._offer_next(message, following)
+    def _note_hole(self, number: int) -> None:
+        """Tell what is missing before a tick of a number, 0 if it has none."""
+        expected, self._next_number = self._next_number, number + 1 if number else None
+        if expected is not None and number:
+            if number > expected:
+                self._open()
+                self._queue.append(_Gap(expected, number - 1, GapReason.LOG_TRUNCATED))
+        elif not self._is_whole:
+            self._open()
+            self._queue.append(_Gap(0, 0, GapReason.LOG_TRUNCATED))
+        self._is_whole = True
 
-    def _offer_next(self, message: Message, following: Following) -> bool:
-        if not message.offer_replay(following, self._ticks[0]):
-            return False
-        self._ticks.popleft()
-        self.told += 1
-        return True
+    def _open(self) -> None:
+        """Queue what came while the window was closed: all but the newest are missing."""
+        closed, self._closed = self._closed, None
+        if closed is None:
+            return
+        if self._closed_count > 1:
+            last = max(0, closed.tick_number - 1)  # 0 where ticks have no numbers
+            self._queue.append(_Gap(self._closed_first, last, GapReason.OUTSIDE_WINDOW))
+        self._queue.append(closed)
 
-    @staticmethod
-    def _is_closed(following: Following, tick: AcceptedTick) -> bool:
-        return following.schedule.window is not None and not following.schedule.is_open(tick.accept_time)
+    def _is_closed(self, tick: AcceptedTick) -> bool:
+        schedule = self._following.schedule
+        return schedule.window is not None and not schedule.is_open(tick.accept_time)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from ticker_server.fanout.catch_up import CatchUp
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.lanes import AllStocksLane, ListedLane
 from ticker_server.fanout.message import Message
 from ticker_server.fanout.pending import PendingTicks
 from ticker_server.fanout.pieces import GapReason, gap_piece
-from ticker_server.fanout.replay import Replay
 from ticker_server.fanout.scheduler import Puller
 from ticker_server.fanout.station import Station
 from ticker_server.model.subscription import EVERY_TICK
+from ticker_server.model.tick import AcceptedTick
 
 __all__ = ["Roster"]
 
@@ -18,38 +19,45 @@ __all__ = ["Roster"]
 class Roster:
     """What one watch follows, by stock id. `identity` (the user, or the watch if ad hoc) sets the phase of its beats.
 
-    `replayed` counts the ticks that were sent because a position was resumed.
+    Ticks accepted at `end_time` (nanoseconds) or later are not for it.
     """
 
     __slots__ = (
         "_all_stocks",
         "_asked_at",
+        "_catch_up",
         "_due_lanes",
+        "_end_time",
         "_identity",
         "_lanes",
         "_missed",
         "_next_change",
         "_pending",
-        "_replays",
+        "_put",
+        "_renewed",
         "_station",
         "_unsnapped",
         "followings",
-        "replayed",
         "watch",
     )
 
-    def __init__(self, watch: Puller, identity: str, station: Station, *, all_stocks: bool) -> None:
+    def __init__(
+        self, watch: Puller, identity: str, station: Station, *, all_stocks: bool, end_time: int | None = None
+    ) -> None:
         self.watch = watch
         self.followings: dict[str, Following] = {}
         self._all_stocks = all_stocks
         self._identity = identity
         self._station = station
-        self.replayed = 0
-        self._replays: dict[str, Replay] = {}
+        self._end_time = end_time
+        # How many stocks that resume with a frequency were told their newest tick.
+        self._renewed = 0
+        self._catch_up = CatchUp(watch, station, self._join, end_time)
         self._unsnapped: dict[str, Following] = {}
         self._lanes: dict[int, ListedLane] = {}
         self._due_lanes: list[ListedLane] = []
         self._pending = PendingTicks(station.pending_limit)
+        self._put = self._pending.put if end_time is None else self._put_in_time
         # The last tick number that came outside the window, of every-tick stocks whose window opened since.
         self._missed: dict[str, int] = {}
         # What the windows said holds from the one instant to the other.
@@ -67,9 +75,14 @@ class Roster:
         return self._pending.overflowed
 
     @property
+    def replayed(self) -> int:
+        """How many ticks were sent because a position was resumed."""
+        return self._renewed + self._catch_up.told
+
+    @property
     def oldest_pending(self) -> int | None:
-        """The earliest accept time of what waits for the reader; None if nothing does."""
-        return self._pending.oldest_accept_time
+        """The earliest accept time of what waits for the reader; None if nothing does, 0 if that is not known."""
+        return 0 if self._catch_up else self._pending.oldest_accept_time
 
     def add(self, following: Following) -> None:
         """Follow a stock that is not followed yet; nothing of it is sent before its snapshot."""
@@ -77,7 +90,11 @@ class Roster:
         following.ask_window(now)
         self._asked_at = max(self._asked_at, now)
         self._await_change(following)
-        self.followings[following.stock_id] = self._unsnapped[following.stock_id] = following
+        self.followings[following.stock_id] = following
+        if following.resumes and following.cadence == EVERY_TICK:
+            self._catch_up.add(following)
+        else:
+            self._unsnapped[following.stock_id] = following
         if following.cadence != EVERY_TICK:
             self._lane(following.cadence).followings[following.stock_id] = following
 
@@ -88,7 +105,7 @@ class Roster:
             return False
         following.is_live = False
         self._unsnapped.pop(stock_id, None)
-        self._replays.pop(stock_id, None)
+        self._catch_up.remove(stock_id)
         if following.cadence == EVERY_TICK:
             self._leave(following)
         else:
@@ -113,19 +130,17 @@ class Roster:
 
     def tell_snapshots(self, message: Message) -> bool:
         """Offer the snapshots, and what came after positions, that are still to be sent; return whether that was all."""
-        for following in sorted(self._unsnapped.values(), key=lambda each: each.resumes):
-            tell = self._tell_resumed if following.resumes else self._tell_snapshot
+        # A long way to catch up comes before what would have live ticks wait meanwhile.
+        unsnapped = sorted(self._unsnapped.values(), key=lambda each: (each.cadence == EVERY_TICK, each.resumes))
+        for following in unsnapped:
+            if following.cadence == EVERY_TICK and not self._caught_up(message):
+                return False
+            tell = self._tell_newest if following.resumes else self._tell_snapshot
             if not tell(message, following):
                 return False
             del self._unsnapped[following.stock_id]
-            following.is_live = True
-            if following.cadence == EVERY_TICK:
-                if following.is_open:
-                    following.quote.receivers[self.watch] = self._pending.put
-                elif following.resumes:
-                    self._leave(following)
-            following.resumes = False
-        return True
+            self._join(following)
+        return self._caught_up(message)
 
     def tell_live(self, message: Message) -> None:
         """Offer what is due: ticks of every-tick stocks in their order, then the newest of each frequency due."""
@@ -150,6 +165,7 @@ class Roster:
 
     def close(self) -> None:
         """Leave the hub and the scheduler."""
+        self._catch_up.close()
         for following in self.followings.values():
             following.quote.receivers.pop(self.watch, None)
         for lane in self._lanes.values():
@@ -173,36 +189,30 @@ class Roster:
             return message.offer(gap_piece(following, 1, following.last_number, GapReason.LOG_TRUNCATED))
         return True
 
-    def _tell_resumed(self, message: Message, following: Following) -> bool:
-        """Offer what came after the position: the newest tick, or every one, as far back as they are kept."""
-        if following.cadence != EVERY_TICK:
-            newest = following.quote.price
-            if newest is None or newest.sequence <= following.last_sequence:
-                return True
-            if not message.offer_replay(following, newest):
-                return False
-            self.replayed += 1
+    def _caught_up(self, message: Message) -> bool:
+        """Offer what came after positions, every tick; return whether that was all."""
+        return not self._catch_up or self._catch_up.tell(message)
+
+    def _tell_newest(self, message: Message, following: Following) -> bool:
+        """Offer the newest tick, if it came after the position that a stock with a frequency resumes from."""
+        newest = following.quote.price
+        if newest is None or newest.sequence <= following.last_sequence:
             return True
-        replay = self._replays.get(following.stock_id)
-        if replay is None:
-            replay = self._replays[following.stock_id] = self._replay_of(following)
-        if not replay.tell(message, following):
+        if not message.offer_replay(following, newest):
             return False
-        self.replayed += replay.told
-        del self._replays[following.stock_id]
+        self._renewed += 1
         return True
 
-    def _replay_of(self, following: Following) -> Replay:
-        """Return what came after the position, and take from now on what comes: there is no seam between the two."""
-        quote = following.quote
-        quote.receivers[self.watch] = self._pending.put
-        recent = self._station.hub.recent
-        ticks = recent.after(following.stock_id, following.last_sequence)
-        return Replay(
-            following,
-            (tick for tick in ticks if tick.sequence > quote.hidden_through),
-            reaches_position=recent.reaches(following.stock_id, following.last_sequence),
-        )
+    def _join(self, following: Following) -> None:
+        """Let a stock have what comes from now on."""
+        following.is_live = True
+        following.resumes = False
+        if following.cadence == EVERY_TICK and following.is_open:
+            following.quote.receivers[self.watch] = self._put
+
+    def _put_in_time(self, tick: AcceptedTick) -> None:
+        if self._end_time is None or tick.accept_time < self._end_time:
+            self._pending.put(tick)
 
     def _tell_missed(self, message: Message) -> bool:
         for stock_id, last in list(self._missed.items()):
@@ -217,7 +227,7 @@ class Roster:
 
     def _enter(self, following: Following) -> None:
         """Open the window of an every-tick stock: what came while it was closed is missed, but for the newest."""
-        following.quote.receivers[self.watch] = self._pending.put
+        following.quote.receivers[self.watch] = self._put
         newest = following.news
         if newest is None:
             return
@@ -225,7 +235,7 @@ class Roster:
             self._missed[following.stock_id] = 0
         elif newest.tick_number > following.last_number + 1:
             self._missed[following.stock_id] = newest.tick_number - 1
-        self._pending.put(newest)
+        self._put(newest)
 
     def _leave(self, following: Following) -> None:
         following.quote.receivers.pop(self.watch, None)

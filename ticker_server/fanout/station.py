@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ticker_server.clock import Clock
 from ticker_server.fanout.hub import Hub
+from ticker_server.fanout.rereading import Reread
 from ticker_server.fanout.scheduler import Scheduler
 from ticker_server.model.feed_status import FeedStatus
 
@@ -15,10 +16,14 @@ __all__ = ["Station"]
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Where ticks come from, when things are due, what the feed is like, and how many ticks may wait for a reader."""
+    """Where ticks come from, when things are due, what the feed is like, and how many ticks may wait for a reader.
+
+    `reread` has somebody read in the log what the hub does not have any more.
+    """
 
     hub: Hub
     scheduler: Scheduler
     clock: Clock
     feed_status: Callable[[], FeedStatus]
     pending_limit: int
+    reread: Reread

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ticker_server.errors import ReaderTooSlow, ServerDraining, TickerError, UserNotFound
 from ticker_server.fanout.changes import UntoldChanges
 from ticker_server.fanout.encoding import REPLAY, SNAPSHOT
+from ticker_server.fanout.ending import Ending
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.heartbeat import Heartbeat
 from ticker_server.fanout.message import Message
@@ -51,6 +52,7 @@ class Watch:
         "_caught_up",
         "_changes",
         "_closed",
+        "_ending",
         "_farewell",
         "_heartbeat",
         "_on_close",
@@ -79,12 +81,15 @@ class Watch:
         self.user_id = user_id
         self.all_stocks_cadence = all_stocks_cadence
         identity = user_id or self.watch_id
-        self.roster = Roster(self, identity, station, all_stocks=all_stocks_cadence is not None)
+        self.roster = Roster(
+            self, identity, station, all_stocks=all_stocks_cadence is not None, end_time=opening.end_time
+        )
         self._station = station
         self._opening = opening
         self._sink = sink
         self._on_close = on_close
         self._heartbeat = Heartbeat(self, opening.heartbeat_interval, identity, station)
+        self._ending = Ending(self, opening.end_time, station)
         # What `opened` has still to name, the first one last; None until the stocks to follow are known.
         self._unopened: list[Following | Refusal] | None = None
         self._told_opening = False
@@ -104,6 +109,7 @@ class Watch:
         for following in followings:
             self.roster.add(following)
         self._heartbeat.schedule()
+        self._ending.schedule()
         self._sink.on_writable = self.pull
         self.pull()
 
@@ -153,6 +159,7 @@ class Watch:
             self._closed = True
             self.roster.close()
             self._heartbeat.close()
+            self._ending.close()
             self._on_close(self)
 
     # What goes to the right: messages into the sink.
@@ -177,6 +184,8 @@ class Watch:
                 self._sink.send(message.finish())
             if all_told and self._farewell is not None:
                 self._end(self._farewell.error)
+            elif not message.parts:
+                return  # what is due comes from the log, and has not come yet
 
     @property
     def _is_due(self) -> bool:
@@ -186,28 +195,30 @@ class Watch:
             or self._changes
             or self._unopened
             or not self._caught_up
+            or self._ending.has_come
             or self._farewell is not None
         )
 
     def _fill(self, message: Message) -> bool:
         """Build a message of what is due; return whether all is told but LIVE updates that did not fit."""
-        told = (
-            self._tell_opened(message)
-            and self._changes.tell(message, self.roster.followings, self.user_id)
-            and self.roster.tell_snapshots(message)
-        )
-        if not told:
+        if not self._tell_opened(message):
             return False
-        if not self._caught_up:
+        told = self._changes.tell(message, self.roster.followings, self.user_id) and (
+            self.roster.tell_snapshots(message) or self._farewell is not None
+        )
+        if told and not self._caught_up and self._farewell is None:
             self._caught_up = True
             message.add(caught_up_piece(self.roster.replayed))
-        elif message.kind not in {SNAPSHOT, REPLAY}:
+        elif told and self._caught_up and message.kind not in {SNAPSHOT, REPLAY}:
             self.roster.tell_live(message)
         if self._heartbeat.is_due:
+            # Also on the long way of a replay: the reader is to know that there is somebody.
             message.add(self._heartbeat.take(self.roster, message.wall))
-        if self._farewell is not None and self._farewell.part:
+        if told and self._ending.has_come and self._caught_up and not self.roster.is_due:
+            self._farewell = self._farewell or _Farewell(go_away_piece(GoAwayReason.REPLAY_COMPLETE, 0), None)
+        if told and self._farewell is not None and self._farewell.part:
             message.add(self._farewell.part)
-        return True
+        return told
 
     def _tell_opened(self, message: Message) -> bool:
         assert self._unopened is not None

@@ -133,17 +133,22 @@ def test_empty_watch_gets_a_hint() -> None:
         parse_watch(watch_request())
 
 
-@pytest.mark.parametrize(
-    ("fields", "what"),
-    [
-        ({"stock_ids": ["A"], "every_tick": True, "start_time": Timestamp()}, "start_time"),
-        ({"user_ids": ["ana", "bob"]}, "user_ids with several users"),
-    ],
-)
-def test_what_is_not_built_is_refused_by_name(fields: dict[str, Any], what: str) -> None:
+def test_what_is_not_built_is_refused_by_name() -> None:
     """What this server does not serve yet is named."""
-    with pytest.raises(NotBuilt, match=f"^NOT_IMPLEMENTED: {what} "):
-        parse_watch(watch_request(**fields))
+    with pytest.raises(NotBuilt, match=r"^NOT_IMPLEMENTED: user_ids with several users "):
+        parse_watch(watch_request(user_ids=["ana", "bob"]))
+
+
+def test_times_of_a_replay() -> None:
+    """Start and end are nanoseconds since the epoch, and None where they are not set; 1970 is a time like any other."""
+    fields = {"stock_ids": ["A"], "every_tick": True, "start_time": Timestamp()}
+    open_end = parse_watch(watch_request(**fields))
+    closed = parse_watch(watch_request(**fields, end_time=Timestamp(seconds=1, nanos=5)))
+    plain = parse_watch(watch_request(stock_ids=["A"]))
+
+    assert (open_end.start_time, open_end.end_time) == (0, None)
+    assert (closed.start_time, closed.end_time) == (0, 1_000_000_005)
+    assert (plain.start_time, plain.end_time) == (None, None)
 
 
 def test_bad_input_comes_before_what_is_not_built() -> None:

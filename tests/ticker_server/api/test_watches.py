@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import watch_service_pb2
 
 from tests.support.fanout_rig import accepted
@@ -21,8 +22,10 @@ from ticker_server.errors import (
 )
 from ticker_server.fanout.hub import Hub
 from ticker_server.fanout.registry import WatchRegistry
+from ticker_server.fanout.rereading import Rereading
 from ticker_server.fanout.scheduler import Scheduler
 from ticker_server.fanout.station import Station
+from ticker_server.model.acceptance import Positions
 from ticker_server.model.change import StockDeleted, SubscriptionChanged, SubscriptionRemoved
 from ticker_server.model.feed_status import FeedState, FeedStatus
 from ticker_server.model.schedule import Schedule
@@ -51,15 +54,19 @@ class Rig:
         self.saved: asyncio.Future[Sequence[Subscription]] = asyncio.get_running_loop().create_future()
         for stock_id in ("AAPL", "MSFT"):
             self.hub.list_stock(Stock(stock_id, stock_id, "USD", 0))
-        station = Station(self.hub, Scheduler(clock), clock, self._feed_status, 100)
+        self.rereadings: list[Rereading] = []
+        self.asked_since: list[int] = []
+        station = Station(self.hub, Scheduler(clock), clock, self._feed_status, 100, self.rereadings.append)
         sources = WatchSources(
-            self._subscriptions_of,
-            self._find_stock,
-            self._check_stocks_known,
-            lambda stock_id: self.revisions.get(stock_id, 0),
-            epoch,
-            "1.2.3",
-            1000,
+            subscriptions_of=self._subscriptions_of,
+            find_stock=self._find_stock,
+            check_stocks_known=self._check_stocks_known,
+            stock_revision=lambda stock_id: self.revisions.get(stock_id, 0),
+            log_epoch=epoch,
+            positions_since=self._positions_since,
+            oldest_replay_time=lambda: 5_000_000_000,
+            server_version="1.2.3",
+            max_stocks=1000,
         )
         self.servicer = WatchServicer(station, self.registry, sources)
 
@@ -73,6 +80,10 @@ class Rig:
 
     def _feed_status(self) -> FeedStatus:
         return FeedStatus(FeedState.LIVE, 0, self.read_through)
+
+    async def _positions_since(self, instant: int) -> Positions:
+        self.asked_since.append(instant)
+        return {0: 2}
 
     def _check_stocks_known(self) -> None:
         if not self.knows_stocks:
@@ -197,9 +208,34 @@ async def test_resume_in_the_same_log(rig: Rig) -> None:
 
     updates = [(update.stock_id, message.kind) for message in rig.sink.messages for update in message.updates]
     assert updates == [
-        ("AAPL", watch_service_pb2.UPDATE_KIND_SNAPSHOT),
         ("MSFT", watch_service_pb2.UPDATE_KIND_REPLAY),
+        ("AAPL", watch_service_pb2.UPDATE_KIND_SNAPSHOT),
     ]
+
+
+async def test_replay_since_a_time(rig: Rig) -> None:
+    """A replay begins above where the log was at its start; what memory has not is asked of the log."""
+    rig.hub.recent.begin(1, {0: 3})
+    for sequence in (4, 5):
+        rig.hub.publish([accepted("AAPL", sequence, sequence)])
+    await rig.open(stock_ids=["AAPL", "MSFT"], every_tick=True, start_time=Timestamp(seconds=7))
+    ((position, stock_ids),) = [(each.position, each.stock_ids) for each in rig.rereadings]
+    rig.rereadings[0].begin(2)
+    rig.rereadings[0].take([accepted("AAPL", 3, 3)], 3)
+
+    assert rig.asked_since == [7_000_000_000]
+    assert (position, stock_ids) == (2, ["AAPL"])
+    assert [update.sequence for message in rig.sink.messages for update in message.updates] == [3, 4, 5]
+    assert rig.sink.messages[0].opened.oldest_replay_time.seconds == 5
+
+
+async def test_replay_of_the_future(rig: Rig) -> None:
+    """A start that lies ahead by more than clocks differ is refused."""
+    ahead = rig.clock.wall() // 1_000_000_000 + 6
+
+    with pytest.raises(InvalidArgument, match="INVALID_WATCH: start_time: start_time must not lie ahead"):
+        await rig.open(stock_ids=["AAPL"], every_tick=True, start_time=Timestamp(seconds=ahead))
+    assert len(rig.registry) == 0
 
 
 async def test_star_replays_what_was_born_while_away(rig: Rig) -> None:

@@ -2,59 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from ticker.v1 import watch_service_pb2
-
 from tests.support.fanout_rig import SECOND, FanoutRig, accepted, schedule
 from tests.support.recording_sink import RecordingSink
-from ticker_server.fanout.following import Following
-from ticker_server.fanout.registry import ALWAYS
-from ticker_server.model.schedule import Schedule
+from tests.support.resumption import LIVE, REPLAY, SNAPSHOT, replayed_count, resumed, told
 from ticker_server.model.subscription import EVERY_TICK
-
-Response = watch_service_pb2.WatchStocksResponse
-REPLAY, LIVE = watch_service_pb2.UPDATE_KIND_REPLAY, watch_service_pb2.UPDATE_KIND_LIVE
-SNAPSHOT = watch_service_pb2.UPDATE_KIND_SNAPSHOT
-
-
-def resumed(
-    rig: FanoutRig,
-    positions: dict[str, tuple[int, int]],
-    *fresh: str,
-    cadence: int = EVERY_TICK,
-    hours: Schedule = ALWAYS,
-    sink: RecordingSink | None = None,
-) -> RecordingSink:
-    """Watch stocks from positions (sequence, tick number) on, and others afresh."""
-    watch, sink = rig.register(sink)
-    followings = [Following(rig.hub.quote(stock_id), cadence, hours) for stock_id in (*positions, *fresh)]
-    for following in followings:
-        if following.stock_id in positions:
-            following.resume(*positions[following.stock_id])
-    rig.registry.begin(watch, followings)
-    return sink
-
-
-def told(messages: Sequence[Response]) -> list[tuple[str, str, int, int]]:
-    """Return stock, kind or reason, and first and last number of all gaps and updates, in their order."""
-    found = []
-    for message in messages:
-        for gap in message.gaps:
-            reason = watch_service_pb2.GapReason.Name(gap.reason).removeprefix("GAP_REASON_")
-            found.append((gap.stock_id, reason, gap.first_missing_tick_number, gap.last_missing_tick_number))
-        kind = watch_service_pb2.UpdateKind.Name(message.kind).removeprefix("UPDATE_KIND_")
-        found += [(update.stock_id, kind, update.tick_number, update.tick_number) for update in message.updates]
-    return found
-
-
-def replayed_count(messages: Sequence[Response]) -> int:
-    """Return what the one `caught_up` says."""
-    (count,) = [message.caught_up.replayed_count for message in messages if message.HasField("caught_up")]
-    return count
 
 
 def test_every_tick_after_the_position() -> None:
@@ -101,8 +52,8 @@ def test_stocks_without_a_position_get_a_snapshot() -> None:
     rig.tick("A"), rig.tick("B"), rig.tick("A")
     messages = resumed(rig, {"A": (1, 1)}, "B").take()
 
-    assert [message.kind for message in messages] == [SNAPSHOT, REPLAY]
-    assert told(messages) == [("B", "SNAPSHOT", 1, 1), ("A", "REPLAY", 2, 2)]
+    assert [message.kind for message in messages] == [REPLAY, SNAPSHOT]
+    assert told(messages) == [("A", "REPLAY", 2, 2), ("B", "SNAPSHOT", 1, 1)]
     assert [message.HasField("caught_up") for message in messages] == [False, True]
 
 
@@ -118,6 +69,7 @@ def test_gap_where_ticks_are_kept_no_more() -> None:
     for _ in range(3):
         rig.tick("B")
     assert told(resumed(rig, {"A": (1, 1)}).take()) == [("A", "LOG_TRUNCATED", 2, 5)]
+    assert told(resumed(rig, {"A": (1, 1)}, "B").take())[:1] == [("A", "LOG_TRUNCATED", 2, 5)]
 
 
 def test_born_while_away() -> None:
@@ -133,7 +85,7 @@ def test_position_without_a_number() -> None:
     rig = FanoutRig("A", kept=3)
     rig.tick("A"), rig.tick("A"), rig.tick("A")
     assert told(resumed(rig, {"A": (1, 0)}).take()) == [("A", "REPLAY", 2, 2), ("A", "REPLAY", 3, 3)]
-    rig.tick("A")
+    rig.tick("A"), rig.tick("A")
     assert told(resumed(rig, {"A": (1, 0)}).take())[0] == ("A", "LOG_TRUNCATED", 0, 0)
 
 
@@ -210,41 +162,3 @@ def test_leaving_during_a_replay() -> None:
     sink.release()
 
     assert told(sink.take()) == []
-
-
-@pytest.mark.parametrize("cadence", [EVERY_TICK, SECOND])
-@given(
-    before=st.lists(st.sampled_from("ABC"), max_size=15),
-    away=st.lists(st.sampled_from("ABC"), max_size=25),
-    after=st.lists(st.sampled_from("ABC"), max_size=8),
-    kept=st.integers(1, 30),
-)
-def test_any_cut(cadence: int, before: list[str], away: list[str], after: list[str], kept: int) -> None:
-    """Wherever a watch is cut, what it gets after the resume is exactly what it missed, or is told that it missed."""
-    rig = FanoutRig(*"ABC", kept=kept)
-    first = rig.watch(*"ABC", cadence=cadence)
-    for stock_id in before:
-        rig.tick(stock_id)
-        rig.clock.advance(0.3)
-    seen = {update.stock_id: update for message in first.take() for update in message.updates}
-    for stock_id in away:
-        rig.tick(stock_id)
-    positions = {stock_id: (update.sequence, update.tick_number) for stock_id, update in seen.items()}
-    sink = resumed(rig, positions, *(stock_id for stock_id in "ABC" if stock_id not in seen), cadence=cadence)
-    for stock_id in after:
-        rig.tick(stock_id)
-    rig.clock.advance(3)
-    events = told(sink.take())
-
-    for stock_id in "ABC":
-        newest = len(rig.ticks.get(stock_id, []))
-        number = positions[stock_id][1] if stock_id in positions else None
-        for _, kind, start, end in (event for event in events if event[0] == stock_id):
-            if kind == "SNAPSHOT":
-                assert number is None
-            elif cadence == EVERY_TICK and number is not None:
-                assert start == number + 1
-            else:
-                assert start > (number or 0)
-            number = end
-        assert (number or 0) == newest
