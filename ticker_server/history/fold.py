@@ -10,7 +10,7 @@ from ticker_server.feed.kafka.records import decode
 from ticker_server.history.price_rows import PriceRow, row_of
 from ticker_server.model.acceptance import Acceptance, Numbering, Reason
 
-__all__ = ["Checkpoint", "LogRecord", "PartitionFold", "StoredPartition"]
+__all__ = ["LogRecord", "PartitionFold", "Step", "StoredPartition"]
 
 
 class LogRecord(Protocol):
@@ -31,7 +31,7 @@ class StoredPartition:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Step:
     """What a transaction stores of one partition: all of it follows from the records `read_from` to `next` - 1.
 
     `prices` has a row of each stock that changed on the way.
@@ -73,19 +73,19 @@ class PartitionFold:
                 changed.add(accepted.stock_id)
         self.next = following
 
-    def checkpoint(self) -> Checkpoint | None:
+    def step(self) -> Step | None:
         """Return what has to be stored now, None if all is; what is folded later does not change it."""
         if self.next == self._stored:
             return None
         numberings = self._acceptance.numberings
         rows = [row_of(numberings[stock_id]) for stock_id in sorted(self._changed)]
         self._changed = set()
-        return Checkpoint(self.partition, self._stored, self.next, rows)
+        return Step(self.partition, self._stored, self.next, rows)
 
-    def stored(self, checkpoint: Checkpoint) -> None:
-        """Note that a checkpoint has been stored; the next one goes on from it."""
-        self._stored = checkpoint.next
+    def stored(self, step: Step) -> None:
+        """Note that a step has been stored; the next one goes on from it."""
+        self._stored = step.next
 
-    def not_stored(self, checkpoint: Checkpoint) -> None:
-        """Note that a checkpoint could not be stored; the next one takes its stocks in again."""
-        self._changed.update(row[0] for row in checkpoint.prices)
+    def not_stored(self, step: Step) -> None:
+        """Note that a step could not be stored; the next one takes its stocks in again."""
+        self._changed.update(row[0] for row in step.prices)

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.kafka.consumer import OutOfRange, RecordStream
-from ticker_server.history.fold import Checkpoint, PartitionFold
+from ticker_server.history.fold import PartitionFold, Step
 
 __all__ = ["Share"]
 
@@ -24,7 +24,7 @@ class Share:
         folds: Mapping[int, PartitionFold],
         *,
         confirm: Callable[[], Awaitable[None]],
-        store: Callable[[Checkpoint], Awaitable[None]],
+        store: Callable[[Step], Awaitable[None]],
     ) -> None:
         self._folds = folds
         self._confirm = confirm
@@ -49,19 +49,19 @@ class Share:
             PriceLogUnavailable, DatabaseUnavailable: The same call may succeed after a while.
             PositionMoved: Another member stores one of these partitions, too. The folds are of no use any more.
         """
-        due: list[tuple[PartitionFold, Checkpoint]] = []
+        due: list[tuple[PartitionFold, Step]] = []
         try:
             for fold in self._folds.values():
-                if (checkpoint := fold.checkpoint()) is not None:
-                    due.append((fold, checkpoint))
+                if (step := fold.step()) is not None:
+                    due.append((fold, step))
                 await asyncio.sleep(0)  # rows of many stocks take a while to make
             # After the records were read: what was read of a topic that is gone by now must not be stored.
             await self._confirm()
             while due:
-                fold, checkpoint = due[-1]
-                await self._store(checkpoint)
-                fold.stored(checkpoint)
+                fold, step = due[-1]
+                await self._store(step)
+                fold.stored(step)
                 due.pop()
         finally:
-            for fold, checkpoint in due:
-                fold.not_stored(checkpoint)
+            for fold, step in due:
+                fold.not_stored(step)

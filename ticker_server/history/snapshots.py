@@ -14,7 +14,7 @@ from ticker_server.catalog import Database
 from ticker_server.catalog.insertion import insert_missing
 from ticker_server.catalog.sync_tables import latest_price, log_epoch, sync_position
 from ticker_server.clock import Clock, SystemClock
-from ticker_server.history.fold import Checkpoint, StoredPartition
+from ticker_server.history.fold import Step, StoredPartition
 from ticker_server.history.price_rows import COLUMNS, numberings_of
 from ticker_server.history.price_table import write_prices
 from ticker_server.model.acceptance import Numbering, Positions, Snapshot
@@ -37,9 +37,9 @@ class PositionMoved(Exception):
     Nothing was stored. What is stored now has to be loaded again.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        super().__init__(f"partition {checkpoint.partition} is not stored up to {checkpoint.read_from}")
-        self.partition = checkpoint.partition
+    def __init__(self, step: Step) -> None:
+        super().__init__(f"partition {step.partition} is not stored up to {step.read_from}")
+        self.partition = step.partition
 
 
 class SnapshotStore:
@@ -76,13 +76,13 @@ class SnapshotStore:
         """Return what is stored of some partitions of an epoch, as of one moment; nothing = from the beginning."""
         return await self._database.complete(self._load_partitions(ordinal, sorted(partitions)))
 
-    async def store(self, ordinal: int, checkpoint: Checkpoint) -> None:
+    async def store(self, ordinal: int, step: Step) -> None:
         """Store one partition's progress: its position and all that follows from it, or nothing at all.
 
         Raises:
-            PositionMoved: The stored position is another one than the checkpoint goes on from.
+            PositionMoved: The stored position is another one than the step goes on from.
         """
-        await self._database.complete(self._store(ordinal, checkpoint))
+        await self._database.complete(self._store(ordinal, step))
 
     async def _load(self, epoch: str) -> Snapshot | None:
         async with self._database.reading() as connection:
@@ -138,11 +138,11 @@ class SnapshotStore:
             numberings[row.log_partition].append(numbering)
         return {partition: StoredPartition(positions[partition], numberings[partition]) for partition in partitions}
 
-    async def _store(self, ordinal: int, checkpoint: Checkpoint) -> None:
+    async def _store(self, ordinal: int, step: Step) -> None:
         async with self._database.writing() as connection:
-            if not await _advance(connection, ordinal, checkpoint):
-                raise PositionMoved(checkpoint)
-            await write_prices(connection, ordinal, checkpoint.partition, checkpoint.prices)
+            if not await _advance(connection, ordinal, step):
+                raise PositionMoved(step)
+            await write_prices(connection, ordinal, step.partition, step.prices)
 
 
 async def _freeze(connection: AsyncConnection) -> None:
@@ -150,17 +150,17 @@ async def _freeze(connection: AsyncConnection) -> None:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
 
-async def _advance(connection: AsyncConnection, ordinal: int, checkpoint: Checkpoint) -> bool:
+async def _advance(connection: AsyncConnection, ordinal: int, step: Step) -> bool:
     """Move the position on, if it is still where the fold began and the epoch the newest; it stays locked then."""
     moved = await connection.execute(
         update(sync_position)
         .where(
             sync_position.c.epoch_ordinal == ordinal,
-            sync_position.c.log_partition == checkpoint.partition,
-            sync_position.c.next == checkpoint.read_from,
+            sync_position.c.log_partition == step.partition,
+            sync_position.c.next == step.read_from,
             literal(ordinal) == select(func.max(log_epoch.c.ordinal)).scalar_subquery(),
         )
-        .values(next=checkpoint.next)
+        .values(next=step.next)
     )
     return moved.rowcount == 1
 

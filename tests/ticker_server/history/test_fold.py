@@ -43,52 +43,52 @@ def raw(offset: int, stock_id: str, price: str = "1", publisher: str = "", seque
     return RawRecord(offset, ACCEPTED_MS, key, value)
 
 
-def test_checkpoint_has_the_stocks_that_changed() -> None:
-    """A checkpoint goes from what is stored to what was read, with the newest price of each stock that changed."""
+def test_step_has_the_stocks_that_changed() -> None:
+    """A step goes from what is stored to what was read, with the newest price of each stock that changed."""
     fold = fold_on(EMPTY)
     fold.fold([raw(0, "AAPL"), raw(1, "MSFT"), raw(2, "AAPL", "2.50")], 5)
 
-    checkpoint = fold.checkpoint()
-    assert checkpoint is not None
-    assert (checkpoint.partition, checkpoint.read_from, checkpoint.next) == (PARTITION, 0, 5)
-    assert [(row[0], row[1], row[5], row[6]) for row in checkpoint.prices] == [
+    step = fold.step()
+    assert step is not None
+    assert (step.partition, step.read_from, step.next) == (PARTITION, 0, 5)
+    assert [(row[0], row[1], row[5], row[6]) for row in step.prices] == [
         ("AAPL", "2.50", 3, 2),
         ("MSFT", "1", 2, 1),
     ]
 
 
 def test_stored_is_not_due_again() -> None:
-    """After a checkpoint was stored, the next one goes on from it, with what changed since."""
+    """After a step was stored, the next one goes on from it, with what changed since."""
     fold = fold_on(EMPTY)
     fold.fold([raw(0, "AAPL")], 1)
-    first = fold.checkpoint()
+    first = fold.step()
     assert first is not None
     fold.fold([raw(1, "MSFT")], 2)
     fold.stored(first)
 
-    second = fold.checkpoint()
+    second = fold.step()
     assert second is not None
     assert (second.read_from, second.next, [row[0] for row in second.prices]) == (1, 2, ["MSFT"])
 
 
 def test_not_stored_is_due_again() -> None:
-    """What could not be stored is in the next checkpoint, with its newest price by then."""
+    """What could not be stored is in the next step, with its newest price by then."""
     fold = fold_on(EMPTY)
     fold.fold([raw(0, "AAPL"), raw(1, "MSFT")], 2)
-    first = fold.checkpoint()
+    first = fold.step()
     assert first is not None
     fold.not_stored(first)
     fold.fold([raw(2, "AAPL", "7")], 3)
 
-    second = fold.checkpoint()
+    second = fold.step()
     assert second is not None
     assert (second.read_from, second.next) == (0, 3)
     assert [(row[0], row[1]) for row in second.prices] == [("AAPL", "7"), ("MSFT", "1")]
 
 
 def test_nothing_read_is_nothing_due() -> None:
-    """Without a new record there is no checkpoint."""
-    assert fold_on(StoredPartition(7, [])).checkpoint() is None
+    """Without a new record there is no step."""
+    assert fold_on(StoredPartition(7, [])).step() is None
 
 
 def test_skipped_records_move_the_position() -> None:
@@ -97,9 +97,9 @@ def test_skipped_records_move_the_position() -> None:
     fold = fold_on(EMPTY, skips)
     fold.fold([RawRecord(0, ACCEPTED_MS, b"AAPL", None), RawRecord(1, ACCEPTED_MS, b"AAPL", b"\xff")], 9)
 
-    checkpoint = fold.checkpoint()
-    assert checkpoint is not None
-    assert (checkpoint.next, checkpoint.prices) == (9, [])
+    step = fold.step()
+    assert step is not None
+    assert (step.next, step.prices) == (9, [])
     assert skips == [(PARTITION, 0, Reason.TOMBSTONE), (PARTITION, 1, Reason.MALFORMED)]
 
 
@@ -111,7 +111,7 @@ def test_fold_goes_on_from_what_is_stored() -> None:
     fold = fold_on(StoredPartition(10, [Numbering(newest, {"alpha": 3})]), skips)
     fold.fold([raw(10, "AAPL", "2", "alpha", 3), raw(11, "AAPL", "3", "alpha", 4)], 12)
 
-    checkpoint = fold.checkpoint()
-    assert checkpoint is not None
-    assert checkpoint.prices == [("AAPL", "3", "", later, later, 12, 5, '[["alpha",4]]')]
+    step = fold.step()
+    assert step is not None
+    assert step.prices == [("AAPL", "3", "", later, later, 12, 5, '[["alpha",4]]')]
     assert skips == [(PARTITION, 10, Reason.DUPLICATE)]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.ticker_server.history.test_fold import EMPTY, PARTITIONS, Skips, raw
 from ticker_server.errors import DatabaseUnavailable, PriceLogUnavailable
-from ticker_server.history.fold import Checkpoint, PartitionFold
+from ticker_server.history.fold import PartitionFold, Step
 from ticker_server.history.share import Share
 
 
@@ -16,7 +16,7 @@ class Rig:
     def __init__(self) -> None:
         self.folds = {number: PartitionFold(number, PARTITIONS, EMPTY, Skips().note) for number in (0, 1)}
         self.share = Share(self.folds, confirm=self.confirm, store=self.store)
-        self.stored: list[Checkpoint] = []
+        self.stored: list[Step] = []
         self.log_error: Exception | None = None
         self.database_errors: dict[int, Exception] = {}
 
@@ -25,11 +25,11 @@ class Rig:
         if self.log_error is not None:
             raise self.log_error
 
-    async def store(self, checkpoint: Checkpoint) -> None:
-        """Take a checkpoint, or fail."""
-        if checkpoint.partition in self.database_errors:
-            raise self.database_errors[checkpoint.partition]
-        self.stored.append(checkpoint)
+    async def store(self, step: Step) -> None:
+        """Take a step, or fail."""
+        if step.partition in self.database_errors:
+            raise self.database_errors[step.partition]
+        self.stored.append(step)
 
     def steps(self) -> dict[int, tuple[int, int]]:
         """Return from where to where each partition was stored, and forget it."""

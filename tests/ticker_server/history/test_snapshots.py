@@ -11,7 +11,7 @@ import pytest
 from ticker_server.catalog import Database
 from ticker_server.catalog.sync_tables import sync_position
 from ticker_server.errors import DatabaseUnavailable
-from ticker_server.history.fold import Checkpoint
+from ticker_server.history.fold import Step
 from ticker_server.history.price_rows import row_of
 from ticker_server.history.snapshots import PositionMoved, SnapshotStore
 from ticker_server.model.acceptance import Numbering
@@ -19,9 +19,9 @@ from ticker_server.model.acceptance import Numbering
 Make = Callable[..., Numbering]
 
 
-def checkpoint(partition: int, read_from: int, following: int, *numberings: Numbering) -> Checkpoint:
+def step(partition: int, read_from: int, following: int, *numberings: Numbering) -> Step:
     """Return what a fold would have stored."""
-    return Checkpoint(partition, read_from, following, [row_of(numbering) for numbering in numberings])
+    return Step(partition, read_from, following, [row_of(numbering) for numbering in numberings])
 
 
 async def test_nothing_is_stored_at_first(store: SnapshotStore) -> None:
@@ -34,8 +34,8 @@ async def test_what_is_stored_is_loaded(store: SnapshotStore, numbering: Make) -
     """A snapshot holds the positions and the state of all partitions, the publishers in their order."""
     ordinal = await store.open_epoch("one")
     await store.load_partitions(ordinal, [0, 1])
-    await store.store(ordinal, checkpoint(0, 0, 7, numbering("AAPL", 5, zulu=1, alpha=2)))
-    await store.store(ordinal, checkpoint(1, 0, 3, numbering("MSFT", 3)))
+    await store.store(ordinal, step(0, 0, 7, numbering("AAPL", 5, zulu=1, alpha=2)))
+    await store.store(ordinal, step(1, 0, 3, numbering("MSFT", 3)))
 
     snapshot = await store.load("one")
     assert snapshot is not None
@@ -57,8 +57,8 @@ async def test_partitions_are_loaded_apart(store: SnapshotStore, numbering: Make
     """A member loads its own partitions; what was never stored begins at the beginning."""
     ordinal = await store.open_epoch("one")
     await store.load_partitions(ordinal, [0, 1])
-    await store.store(ordinal, checkpoint(0, 0, 7, numbering("AAPL", 5)))
-    await store.store(ordinal, checkpoint(1, 0, 3, numbering("MSFT", 3)))
+    await store.store(ordinal, step(0, 0, 7, numbering("AAPL", 5)))
+    await store.store(ordinal, step(1, 0, 3, numbering("MSFT", 3)))
 
     loaded = await store.load_partitions(ordinal, [1, 2])
     assert loaded.keys() == {1, 2}
@@ -71,9 +71,9 @@ async def test_position_that_moved_is_a_conflict(store: SnapshotStore, numbering
     """Of two members that go on from the same position one stores, and the other changes nothing at all."""
     ordinal = await store.open_epoch("one")
     await store.load_partitions(ordinal, [0])
-    await store.store(ordinal, checkpoint(0, 0, 7, numbering("AAPL", 5)))
+    await store.store(ordinal, step(0, 0, 7, numbering("AAPL", 5)))
     with pytest.raises(PositionMoved):
-        await store.store(ordinal, checkpoint(0, 0, 9, numbering("AAPL", 8, price="9"), numbering("MSFT", 9)))
+        await store.store(ordinal, step(0, 0, 9, numbering("AAPL", 8, price="9"), numbering("MSFT", 9)))
 
     snapshot = await store.load("one")
     assert snapshot is not None
@@ -85,7 +85,7 @@ async def test_of_many_at_once_one_stores(store: SnapshotStore, numbering: Make)
     """However many members store the same partition at the same time, one of them does."""
     ordinal = await store.open_epoch("one")
     await store.load_partitions(ordinal, [0])
-    attempts = [store.store(ordinal, checkpoint(0, 0, n + 1, numbering("AAPL", n + 1))) for n in range(4)]
+    attempts = [store.store(ordinal, step(0, 0, n + 1, numbering("AAPL", n + 1))) for n in range(4)]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [PositionMoved] * 3
@@ -95,7 +95,7 @@ async def test_position_without_a_row_is_a_conflict(store: SnapshotStore) -> Non
     """A partition that was never loaded cannot be stored."""
     ordinal = await store.open_epoch("one")
     with pytest.raises(PositionMoved):
-        await store.store(ordinal, checkpoint(0, 0, 7))
+        await store.store(ordinal, step(0, 0, 7))
 
 
 async def test_members_that_open_and_load_at_once(store: SnapshotStore) -> None:
@@ -111,14 +111,14 @@ async def test_new_epoch_begins_anew(store: SnapshotStore, numbering: Make) -> N
     """A new epoch has a higher ordinal, no position and no state; the former one can be neither stored nor loaded."""
     first = await store.open_epoch("one")
     await store.load_partitions(first, [0])
-    await store.store(first, checkpoint(0, 0, 900, numbering("AAPL", 900), numbering("MSFT", 800)))
+    await store.store(first, step(0, 0, 900, numbering("AAPL", 900), numbering("MSFT", 800)))
     second = await store.open_epoch("two")
 
     assert second > first
     assert (await store.load_partitions(second, [0]))[0].next == 0
     with pytest.raises(PositionMoved):
-        await store.store(first, checkpoint(0, 900, 901))
-    await store.store(second, checkpoint(0, 0, 1, numbering("AAPL", 1)))
+        await store.store(first, step(0, 900, 901))
+    await store.store(second, step(0, 0, 1, numbering("AAPL", 1)))
     snapshot = await store.load("two")
     assert snapshot is not None
     assert [row_of(one) for one in snapshot.numberings] == [row_of(numbering("AAPL", 1))]
@@ -130,7 +130,7 @@ async def test_epoch_that_comes_back_is_a_new_one(store: SnapshotStore, numberin
     """An epoch that comes back after another one has lost its state, and begins anew under a new ordinal."""
     first = await store.open_epoch("one")
     await store.load_partitions(first, [0])
-    await store.store(first, checkpoint(0, 0, 5, numbering("AAPL", 5)))
+    await store.store(first, step(0, 0, 5, numbering("AAPL", 5)))
     await store.open_epoch("two")
     third = await store.open_epoch("one")
 
@@ -143,7 +143,7 @@ async def test_snapshot_is_of_one_moment(store: SnapshotStore, database: Databas
     """While members store, each snapshot has the state of exactly its positions."""
     ordinal = await store.open_epoch("one")
     await store.load_partitions(ordinal, [0])
-    await store.store(ordinal, checkpoint(0, 0, 1, numbering("AAPL", 1), numbering("MSFT", 1)))
+    await store.store(ordinal, step(0, 0, 1, numbering("AAPL", 1), numbering("MSFT", 1)))
     storing = asyncio.create_task(_store_on(store, ordinal, numbering))
     for _ in range(40):
         snapshot = await store.load("one")
@@ -159,7 +159,7 @@ async def _store_on(store: SnapshotStore, ordinal: int, numbering: Make) -> None
     at = 1
     while True:
         rows = (numbering("AAPL", at + 1), numbering("MSFT", at + 1))
-        await store.store(ordinal, checkpoint(0, at, at + 1, *rows))
+        await store.store(ordinal, step(0, at, at + 1, *rows))
         at += 1
 
 
@@ -170,7 +170,7 @@ async def test_failure_leaves_nothing(store: SnapshotStore, url: str, numbering:
     with psycopg.connect(url) as connection:
         connection.execute("ALTER TABLE latest_price ADD CONSTRAINT cheap CHECK (price < 5)")
     with pytest.raises(Exception, match="cheap"):
-        await store.store(ordinal, checkpoint(0, 0, 7, numbering("AAPL", 5, price="6")))
+        await store.store(ordinal, step(0, 0, 7, numbering("AAPL", 5, price="6")))
 
     with psycopg.connect(url) as connection:
         assert connection.execute(f"SELECT next FROM {sync_position.name}".encode()).fetchall() == [(0,)]
@@ -187,7 +187,7 @@ async def test_positions_alone(store: SnapshotStore, numbering: Make) -> None:
     """How far the newest epoch is stored can be asked without loading it; of another epoch nothing is known."""
     ordinal = await store.open_epoch("one")
     await store.load_partitions(ordinal, [0, 1])
-    await store.store(ordinal, checkpoint(0, 0, 7, numbering("AAPL", 5)))
+    await store.store(ordinal, step(0, 0, 7, numbering("AAPL", 5)))
 
     assert await store.positions("one") == {0: 7, 1: 0}
     assert await store.positions("two") == {}

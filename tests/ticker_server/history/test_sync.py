@@ -23,7 +23,7 @@ from tests.support.sync_state import (
 from ticker_server.catalog import Database
 from ticker_server.errors import DatabaseUnavailable
 from ticker_server.feed.kafka.topics import TopicsUnusable
-from ticker_server.history.fold import Checkpoint
+from ticker_server.history.fold import Step
 from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.history.sync import SyncServer
 from ticker_server.model.tick import Tick
@@ -93,15 +93,15 @@ class Gate(SnapshotStore):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.offered = asyncio.Queue[Checkpoint]()
+        self.offered = asyncio.Queue[Step]()
         self.opened = False
 
-    async def store(self, ordinal: int, checkpoint: Checkpoint) -> None:
+    async def store(self, ordinal: int, step: Step) -> None:
         """Store if it is open."""
-        self.offered.put_nowait(checkpoint)
+        self.offered.put_nowait(step)
         if not self.opened:
             raise DatabaseUnavailable("not yet")
-        await super().store(ordinal, checkpoint)
+        await super().store(ordinal, step)
 
 
 async def test_stop_stores_the_rest(topic: PriceTopic, url: str, database: Database) -> None:
