@@ -1,4 +1,4 @@
-"""The tables that the sync server writes: how far each log partition is stored, and the newest price of each stock.
+"""The tables that the sync server writes: how far each partition is stored, its checkpoints, and the newest prices.
 
 They exist in PostgreSQL only. The embedded log keeps the same state in tables of its own, `log_tables`. Their readers
 are gateways, which start from them, and analysts; so every column has a comment that the database keeps.
@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     String,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 from ticker_server.catalog.tables import metadata
 
-__all__ = ["latest_price", "log_epoch", "sync_metadata", "sync_position"]
+__all__ = ["latest_price", "log_checkpoint", "log_epoch", "sync_metadata", "sync_position"]
 
 sync_metadata = MetaData(naming_convention=metadata.naming_convention)
 
@@ -60,6 +61,34 @@ sync_position = Table(
     Column("log_partition", Integer, primary_key=True, autoincrement=False, comment="The partition of the price log."),
     Column("next", BigInteger, nullable=False, comment="The offset of the first record that is not stored yet."),
     comment="How far each partition of the price log is stored; always written together with what was stored.",
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    sync_metadata,
+    Column("epoch_ordinal", Integer, primary_key=True, autoincrement=False, comment="The epoch, see log_epoch."),
+    Column("log_partition", Integer, primary_key=True, autoincrement=False, comment="The partition of the price log."),
+    Column(
+        "position",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="The offset of the first record that is not in the state: all before it are.",
+    ),
+    Column(
+        "accept_time_ns",
+        BigInteger,
+        nullable=False,
+        comment="When the log accepted the newest tick before it, in ns since 1970 (UTC); 0 = there is none.",
+    ),
+    Column("create_time_ns", BigInteger, nullable=False, comment="When it was stored, in ns since 1970 (UTC)."),
+    Column(
+        "state",
+        LargeBinary,
+        nullable=False,
+        comment="Newest tick, number and publishers of each stock: one byte for the format (1), then zlib over JSON.",
+    ),
+    comment="What each partition came to at some positions: from there on the log can be read with exact tick numbers.",
 )
 
 latest_price = Table(
