@@ -6,8 +6,9 @@ The embedded profile needs none: its log writes the state of acceptance in the s
 
 from __future__ import annotations
 
+from ticker_server.history.checkpoints import CheckpointStore
 from ticker_server.history.process import run_sync
 from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.history.sync import SyncServer
 
-__all__ = ["SnapshotStore", "SyncServer", "run_sync"]
+__all__ = ["CheckpointStore", "SnapshotStore", "SyncServer", "run_sync"]

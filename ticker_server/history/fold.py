@@ -34,13 +34,15 @@ class StoredPartition:
 class Step:
     """What a transaction stores of one partition: all of it follows from the records `read_from` to `next` - 1.
 
-    `prices` has a row of each stock that changed on the way.
+    `prices` has a row of each stock that changed on the way. `state` is the whole state at `next` where a checkpoint is
+    to be written with it; what is folded later does not change it.
     """
 
     partition: int
     read_from: int
     next: int
     prices: Sequence[PriceRow]
+    state: Sequence[Numbering] | None = None
 
 
 class PartitionFold:
@@ -73,14 +75,18 @@ class PartitionFold:
                 changed.add(accepted.stock_id)
         self.next = following
 
-    def step(self) -> Step | None:
-        """Return what has to be stored now, None if all is; what is folded later does not change it."""
+    def step(self, *, whole: bool = False) -> Step | None:
+        """Return what has to be stored now, None if all is; what is folded later does not change it.
+
+        `whole` adds the whole state, for a checkpoint.
+        """
         if self.next == self._stored:
             return None
         numberings = self._acceptance.numberings
         rows = [row_of(numberings[stock_id]) for stock_id in sorted(self._changed)]
         self._changed = set()
-        return Step(self.partition, self._stored, self.next, rows)
+        state = [Numbering(each.newest, dict(each.publishers)) for each in numberings.values()] if whole else None
+        return Step(self.partition, self._stored, self.next, rows, state)
 
     def stored(self, step: Step) -> None:
         """Note that a step has been stored; the next one goes on from it."""

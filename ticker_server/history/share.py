@@ -16,7 +16,8 @@ __all__ = ["Share"]
 class Share:
     """Folds of some partitions, and the two things that go on with them side by side: reading and storing.
 
-    `confirm` raises unless the price log is still the one that the folds are of; `store` stores one partition.
+    `confirm` raises unless the price log is still the one that the folds are of; `store` stores one partition; `due`
+    tells of a partition and its position whether a checkpoint is to be written with the step.
     """
 
     def __init__(
@@ -25,10 +26,12 @@ class Share:
         *,
         confirm: Callable[[], Awaitable[None]],
         store: Callable[[Step], Awaitable[None]],
+        due: Callable[[int, int], bool],
     ) -> None:
         self._folds = folds
         self._confirm = confirm
         self._store = store
+        self._due = due
 
     async def read(self, stream: RecordStream) -> NoReturn:
         """Fold what a stream of these partitions yields, until cancelled. Raises PriceLogUnavailable."""
@@ -49,19 +52,19 @@ class Share:
             PriceLogUnavailable, DatabaseUnavailable: The same call may succeed after a while.
             PositionMoved: Another member stores one of these partitions, too. The folds are of no use any more.
         """
-        due: list[tuple[PartitionFold, Step]] = []
+        open_steps: list[tuple[PartitionFold, Step]] = []
         try:
             for fold in self._folds.values():
-                if (step := fold.step()) is not None:
-                    due.append((fold, step))
+                if (step := fold.step(whole=self._due(fold.partition, fold.next))) is not None:
+                    open_steps.append((fold, step))
                 await asyncio.sleep(0)  # rows of many stocks take a while to make
             # After the records were read: what was read of a topic that is gone by now must not be stored.
             await self._confirm()
-            while due:
-                fold, step = due[-1]
+            while open_steps:
+                fold, step = open_steps[-1]
                 await self._store(step)
                 fold.stored(step)
-                due.pop()
+                open_steps.pop()
         finally:
-            for fold, step in due:
+            for fold, step in open_steps:
                 fold.not_stored(step)

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Text, cast, func, insert, literal, select, text, update
+from sqlalchemy import JSON, Text, cast, delete, func, insert, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticker_server.catalog import Database
 from ticker_server.catalog.insertion import insert_missing
-from ticker_server.catalog.sync_tables import latest_price, log_epoch, sync_position
+from ticker_server.catalog.sync_tables import latest_price, log_checkpoint, log_epoch, sync_position
 from ticker_server.clock import Clock, SystemClock
+from ticker_server.history.checkpoint_table import newest_checkpoints, write_checkpoint
 from ticker_server.history.fold import Step, StoredPartition
+from ticker_server.history.pace import SPACING, Pace, Spacing, Written
 from ticker_server.history.price_rows import COLUMNS, numberings_of
 from ticker_server.history.price_table import write_prices
 from ticker_server.model.acceptance import Numbering, Positions, Snapshot
@@ -47,11 +49,14 @@ class SnapshotStore:
 
     An epoch has an ordinal that grows with each new one. Only the newest can be stored and loaded: rows of older ones
     are overwritten as ticks come. All methods raise DatabaseUnavailable; none is left half done by a cancellation.
+
+    With what it stores it writes checkpoints, as far apart as `spacing` says.
     """
 
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None, *, spacing: Spacing = SPACING) -> None:
         self._database = database
         self._clock = clock or SystemClock()
+        self._pace = Pace(spacing, self._clock)
 
     async def load(self, epoch: str) -> Snapshot | None:
         """Return everything stored of an epoch, as of one moment; None if that is nothing, or it is not the newest.
@@ -75,6 +80,10 @@ class SnapshotStore:
     async def load_partitions(self, ordinal: int, partitions: Iterable[int]) -> Mapping[int, StoredPartition]:
         """Return what is stored of some partitions of an epoch, as of one moment; nothing = from the beginning."""
         return await self._database.complete(self._load_partitions(ordinal, sorted(partitions)))
+
+    def checkpoint_due(self, ordinal: int, partition: int, position: int) -> bool:
+        """Tell whether the step of a partition to this position should have its whole state, for a checkpoint."""
+        return self._pace.due(ordinal, partition, position)
 
     async def store(self, ordinal: int, step: Step) -> None:
         """Store one partition's progress: its position and all that follows from it, or nothing at all.
@@ -117,6 +126,8 @@ class SnapshotStore:
                 return int(newest.ordinal)
             made = insert(log_epoch).values(epoch=epoch, create_time_ns=self._clock.wall())
             ordinal = (await connection.execute(made.returning(log_epoch.c.ordinal))).scalar_one()
+            # Of a former log, which nobody can read any more, or of a numbering that is given up.
+            await connection.execute(delete(log_checkpoint))
         _log.warning("new epoch of the price log", epoch=epoch, ordinal=ordinal)
         return int(ordinal)
 
@@ -133,6 +144,8 @@ class SnapshotStore:
             await _freeze(connection)
             positions = await _positions(connection, ordinal, partitions)
             rows = await _rows(connection, ordinal, partitions)
+            checkpoints = await newest_checkpoints(connection, ordinal, partitions)
+        self._pace.set_out(ordinal, {partition: checkpoints.get(partition) for partition in partitions})
         numberings: dict[int, list[Numbering]] = {partition: [] for partition in partitions}
         for row, numbering in zip(rows, await _numberings(rows), strict=True):
             numberings[row.log_partition].append(numbering)
@@ -143,6 +156,11 @@ class SnapshotStore:
             if not await _advance(connection, ordinal, step):
                 raise PositionMoved(step)
             await write_prices(connection, ordinal, step.partition, step.prices)
+            if step.state is not None:
+                written = Written(step.next, self._clock.wall())
+                await write_checkpoint(connection, (ordinal, step.partition), written, step.state)
+        if step.state is not None:
+            self._pace.note(ordinal, step.partition, written)
 
 
 async def _freeze(connection: AsyncConnection) -> None:

@@ -39,8 +39,8 @@ class SyncServer:
     """One member of the group that shares the partitions of a price log and stores what follows from them.
 
     Every `interval_seconds` it stores, for each partition that it has, the state of acceptance and the position, in
-    one transaction that begins with a compare-and-set of the position. So what is stored is exact whatever becomes of
-    the members and of the group; a member that is silent for `session_seconds` only loses its share to the others.
+    one transaction that begins with a compare-and-set of the position; now and then a checkpoint is written with it.
+    So what is stored is exact whatever becomes of the members and of the group; a member that is silent for `session_seconds` only loses its share to the others.
     """
 
     def __init__(
@@ -150,7 +150,12 @@ class SyncServer:
             number: PartitionFold(number, self._plan.partitions, state, self._skips.note)
             for number, state in stored.items()
         }
-        share = Share(folds, confirm=log.confirm, store=partial(self._store.store, ordinal))
+        share = Share(
+            folds,
+            confirm=log.confirm,
+            store=partial(self._store.store, ordinal),
+            due=partial(self._store.checkpoint_due, ordinal),
+        )
         stream = await log.open({number: fold.next for number, fold in folds.items()})
         try:
             self._working = True

@@ -20,6 +20,7 @@ __all__ = [
     "MIN_TRADE_TIME",
     "REMEMBERED_PUBLISHERS",
     "Acceptance",
+    "Checkpoint",
     "Numbering",
     "Positions",
     "Reason",
@@ -87,6 +88,14 @@ class Snapshot:
     """Where a fold over a log stands: everything through these positions has been folded into these numberings."""
 
     positions: Positions
+    numberings: Sequence[Numbering]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where the fold of one partition once stood: everything through this position had been folded into these numberings."""
+
+    position: int
     numberings: Sequence[Numbering]
 
 

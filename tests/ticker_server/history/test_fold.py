@@ -103,6 +103,22 @@ def test_skipped_records_move_the_position() -> None:
     assert skips == [(PARTITION, 0, Reason.TOMBSTONE), (PARTITION, 1, Reason.MALFORMED)]
 
 
+def test_whole_state_is_of_the_step() -> None:
+    """A whole step has the state of all stocks, changed or not, as it was then."""
+    newest = AcceptedTick("AAPL", "1", "", 7, 7, 10, 4)
+    fold = fold_on(StoredPartition(10, [Numbering(newest, {"alpha": 3})]))
+    fold.fold([raw(10, "MSFT", "2", "beta", 1)], 11)
+    step = fold.step(whole=True)
+    fold.fold([raw(11, "MSFT", "3", "gamma", 1), raw(12, "AAPL", "4", "alpha", 4), raw(13, "GOOG")], 14)
+
+    assert step is not None
+    assert step.state is not None
+    assert [(one.newest.stock_id, one.newest.price, one.publishers) for one in step.state] == [
+        ("AAPL", "1", {"alpha": 3}),
+        ("MSFT", "2", {"beta": 1}),
+    ]
+
+
 def test_fold_goes_on_from_what_is_stored() -> None:
     """Numbers, repeats and accept times go on from the stored state."""
     skips = Skips()

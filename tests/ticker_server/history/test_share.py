@@ -15,8 +15,9 @@ class Rig:
 
     def __init__(self) -> None:
         self.folds = {number: PartitionFold(number, PARTITIONS, EMPTY, Skips().note) for number in (0, 1)}
-        self.share = Share(self.folds, confirm=self.confirm, store=self.store)
+        self.share = Share(self.folds, confirm=self.confirm, store=self.store, due=self.due)
         self.stored: list[Step] = []
+        self.checkpoints_due: set[tuple[int, int]] = set()
         self.log_error: Exception | None = None
         self.database_errors: dict[int, Exception] = {}
 
@@ -30,6 +31,10 @@ class Rig:
         if step.partition in self.database_errors:
             raise self.database_errors[step.partition]
         self.stored.append(step)
+
+    def due(self, partition: int, position: int) -> bool:
+        """Tell what it was told."""
+        return (partition, position) in self.checkpoints_due
 
     def steps(self) -> dict[int, tuple[int, int]]:
         """Return from where to where each partition was stored, and forget it."""
@@ -78,3 +83,26 @@ async def test_partition_that_fails_stays_due() -> None:
     await rig.share.store()
     assert [row[0] for row in rig.stored[0].prices] == ["AAPL", "GOOG"]
     assert rig.steps() == {0: (0, 2)}
+
+
+async def test_whole_state_goes_with_a_step_that_is_due() -> None:
+    """A step to a position where a checkpoint is due has the whole state, and so has the next one if it fails."""
+    rig = Rig()
+    rig.checkpoints_due = {(0, 2), (0, 3)}
+    rig.folds[0].fold([raw(0, "AAPL")], 1)
+    rig.folds[1].fold([raw(0, "GOOG")], 1)
+    await rig.share.store()
+    assert [one.state for one in rig.stored] == [None, None]
+
+    rig.stored.clear()
+    rig.folds[0].fold([raw(1, "MSFT")], 2)
+    rig.database_errors[0] = DatabaseUnavailable("away")
+    with pytest.raises(DatabaseUnavailable):
+        await rig.share.store()
+    rig.database_errors.clear()
+    rig.folds[0].fold([], 3)
+    await rig.share.store()
+
+    (step,) = rig.stored
+    assert step.state is not None
+    assert [one.newest.stock_id for one in step.state] == ["AAPL", "MSFT"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from ticker_server.catalog import Database
-from ticker_server.catalog.sync_tables import sync_position
+from ticker_server.catalog.sync_tables import log_checkpoint, sync_position
 from ticker_server.errors import DatabaseUnavailable
 from ticker_server.history.fold import Step
+from ticker_server.history.pace import Spacing
 from ticker_server.history.price_rows import row_of
 from ticker_server.history.snapshots import PositionMoved, SnapshotStore
 from ticker_server.model.acceptance import Numbering
@@ -191,3 +193,61 @@ async def test_positions_alone(store: SnapshotStore, numbering: Make) -> None:
 
     assert await store.positions("one") == {0: 7, 1: 0}
     assert await store.positions("two") == {}
+
+
+def checkpoints(url: str) -> list[tuple[int, int]]:
+    """Return partition and position of all checkpoints."""
+    with psycopg.connect(url) as connection:
+        query = f"SELECT log_partition, position FROM {log_checkpoint.name} ORDER BY 1, 2"
+        return connection.execute(query.encode()).fetchall()
+
+
+async def test_checkpoint_is_stored_with_its_step(store: SnapshotStore, url: str, numbering: Make) -> None:
+    """A step that has the whole state leaves a checkpoint; another one does not."""
+    ordinal = await store.open_epoch("one")
+    await store.load_partitions(ordinal, [0])
+    await store.store(ordinal, replace(step(0, 0, 7, numbering("AAPL", 5)), state=[numbering("AAPL", 5)]))
+    await store.store(ordinal, step(0, 7, 9, numbering("AAPL", 8)))
+
+    assert checkpoints(url) == [(0, 7)]
+
+
+async def test_member_that_is_late_writes_no_checkpoint(store: SnapshotStore, url: str, numbering: Make) -> None:
+    """A member that was frozen while another one stored leaves no checkpoint, of this epoch or of a former one."""
+    first = await store.open_epoch("one")
+    await store.load_partitions(first, [0])
+    await store.store(first, step(0, 0, 7, numbering("AAPL", 5)))
+    with pytest.raises(PositionMoved):
+        await store.store(first, replace(step(0, 0, 9, numbering("AAPL", 8)), state=[numbering("AAPL", 8)]))
+    await store.open_epoch("two")
+    with pytest.raises(PositionMoved):
+        await store.store(first, replace(step(0, 7, 9, numbering("AAPL", 8)), state=[numbering("AAPL", 8)]))
+
+    assert checkpoints(url) == []
+
+
+async def test_checkpoint_that_fails_leaves_nothing(store: SnapshotStore, url: str, numbering: Make) -> None:
+    """A transaction whose checkpoint fails stores nothing, and the checkpoint stays due."""
+    ordinal = await store.open_epoch("one")
+    await store.load_partitions(ordinal, [0])
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE log_checkpoint ADD CONSTRAINT early CHECK (position < 5)")
+    with pytest.raises(Exception, match="early"):
+        await store.store(ordinal, replace(step(0, 0, 7, numbering("AAPL", 5)), state=[numbering("AAPL", 5)]))
+
+    assert await store.positions("one") == {0: 0}
+    assert store.checkpoint_due(ordinal, 0, 7)
+
+
+async def test_next_member_goes_on_in_the_same_pace(database: Database, store: SnapshotStore, numbering: Make) -> None:
+    """The first checkpoint of a partition is due at once; the next one after some records, whoever stores them."""
+    ordinal = await store.open_epoch("one")
+    await store.load_partitions(ordinal, [0])
+    assert store.checkpoint_due(ordinal, 0, 7)
+    await store.store(ordinal, replace(step(0, 0, 7, numbering("AAPL", 5)), state=[numbering("AAPL", 5)]))
+    other = SnapshotStore(database, spacing=Spacing(seconds=60, records=100))
+    await other.load_partitions(ordinal, [0])
+
+    assert not store.checkpoint_due(ordinal, 0, 107)
+    assert not other.checkpoint_due(ordinal, 0, 106)
+    assert other.checkpoint_due(ordinal, 0, 107)
