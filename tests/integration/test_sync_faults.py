@@ -16,6 +16,7 @@ from tests.support.price_topic import LogFold, PriceTopic
 from tests.support.price_traffic import traffic
 from tests.support.sync_members import SyncMembers, sync_members
 from tests.support.sync_state import (
+    assert_checkpoints_exact,
     assert_exact,
     assert_nothing_went_back,
     keep_history,
@@ -84,7 +85,7 @@ async def some_progress(url: str) -> None:
 
 @pytest.mark.timeout(120)
 async def test_killed_at_random_moments(topic: PriceTopic, url: str, members: SyncMembers) -> None:
-    """After each of 20 kills of one of two members under load, state and positions are exact, and never went back."""
+    """After each of 20 kills of one of two members under load, state, positions and checkpoints are exact, and never went back."""
     chance = random.Random(4)
     fold = LogFold(topic)
     async with traffic(topic, seed=1):
@@ -98,6 +99,7 @@ async def test_killed_at_random_moments(topic: PriceTopic, url: str, members: Sy
     await wait_until_stored(url, topic)
     await asyncio.to_thread(assert_exact, url, fold)
     assert_nothing_went_back(url)
+    await asyncio.to_thread(assert_checkpoints_exact, url, topic)
 
 
 async def test_frozen_member_that_wakes(topic: PriceTopic, url: str, members: SyncMembers) -> None:
@@ -118,6 +120,7 @@ async def test_frozen_member_that_wakes(topic: PriceTopic, url: str, members: Sy
     await wait_until_stored(url, topic)
     await asyncio.to_thread(assert_exact, url, fold)
     assert_nothing_went_back(url)
+    await asyncio.to_thread(assert_checkpoints_exact, url, topic)
 
 
 @pytest.mark.postgres
@@ -144,6 +147,7 @@ async def test_database_killed_and_frozen(tmp_path: Path, topic: PriceTopic, mem
         await wait_until_stored(url, topic, seconds=10)
         await asyncio.to_thread(assert_exact, url, fold)
         assert_nothing_went_back(url)
+        await asyncio.to_thread(assert_checkpoints_exact, url, topic)
         members.kill_all()
 
 
@@ -168,4 +172,5 @@ async def test_broker_killed_and_frozen(tmp_path: Path, url: str, members: SyncM
         await wait_until_stored(url, topic, seconds=10)
         await asyncio.to_thread(assert_exact, url, fold)
         assert_nothing_went_back(url)
+        await asyncio.to_thread(assert_checkpoints_exact, url, topic)
         members.kill_all()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,25 +104,14 @@ class LogFold:
 
     def advance(self, positions: Mapping[int, int]) -> None:
         """Fold each partition up to an offset, which is not below that of the call before."""
-        partitions = self.topic.partitions
-        consumer = Consumer(
-            {**self.topic.options, "group.id": "fold", "enable.auto.commit": False, "isolation.level": "read_committed"}
-        )
+        consumer = _consumer(self.topic)
         try:
             for partition, end in positions.items():
                 start = self.positions.setdefault(partition, 0)
                 assert end >= start, f"position of partition {partition} went back from {start} to {end}"
-                acceptance = self.acceptances.setdefault(partition, Acceptance(partitions))
+                acceptance = self.acceptances.setdefault(partition, Acceptance(self.topic.partitions))
                 for message in _records(consumer, TopicPartition(self.topic.name, partition, start), end):
-                    record = decode(
-                        partition,
-                        int(message.offset() or 0),
-                        message.timestamp()[1],
-                        _bytes(message.key()),
-                        _bytes(message.value()),
-                    )
-                    if not isinstance(record, Reason):
-                        acceptance.accept(record)
+                    _accept(acceptance, partition, message)
                 self.positions[partition] = end
         finally:
             consumer.close()
@@ -142,6 +132,36 @@ class LogFold:
             for partition, acceptance in self.acceptances.items()
             for stock_id, one in acceptance.numberings.items()
         }
+
+
+def folds_at(topic: PriceTopic, partition: int, positions: Iterable[int]) -> Iterator[tuple[int, Acceptance]]:
+    """Read a partition once, and yield its pure fold as it stands at each of some positions, in ascending order."""
+    ahead = deque(sorted(positions))
+    acceptance = Acceptance(topic.partitions)
+    consumer = _consumer(topic)
+    try:
+        for message in _records(consumer, TopicPartition(topic.name, partition, 0), ahead[-1]):
+            while int(message.offset() or 0) >= ahead[0]:
+                yield ahead.popleft(), acceptance
+            _accept(acceptance, partition, message)
+    finally:
+        consumer.close()
+    for position in ahead:
+        yield position, acceptance
+
+
+def _consumer(topic: PriceTopic) -> Consumer:
+    return Consumer(
+        {**topic.options, "group.id": "fold", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    )
+
+
+def _accept(acceptance: Acceptance, partition: int, message: Message) -> None:
+    record = decode(
+        partition, int(message.offset() or 0), message.timestamp()[1], _bytes(message.key()), _bytes(message.value())
+    )
+    if not isinstance(record, Reason):
+        acceptance.accept(record)
 
 
 def _records(consumer: Consumer, place: TopicPartition, end: int) -> Iterable[Message]:

@@ -18,6 +18,10 @@ import structlog
 from ticker_server.catalog import open_database
 from ticker_server.feed.kafka.connection import KafkaConnection
 from ticker_server.history import SnapshotStore, SyncServer, run_sync
+from ticker_server.history.pace import Spacing
+
+EACH_STEP = Spacing(seconds=0, records=0)
+"""A checkpoint is written with each step."""
 
 
 async def serve(
@@ -33,7 +37,7 @@ async def serve(
         KafkaConnection(bootstrap_servers),
         prefix,
         partitions,
-        SnapshotStore(database),
+        SnapshotStore(database, spacing=EACH_STEP),
         interval_seconds=interval,
         session_seconds=session,
     )

@@ -10,12 +10,16 @@ from typing import Any
 
 import psycopg
 
-from tests.support.price_topic import LogFold, PriceTopic
+from tests.support.price_topic import LogFold, PriceTopic, folds_at
+from ticker_server.history.packing import unpack
+from ticker_server.history.price_rows import row_of
+from ticker_server.history.thinning import KEPT
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
-# Each version of a row that is ever stored, in order; a row that goes back is found whoever wrote it.
+# Each version of a price that is ever stored, in order, so that one that goes back is found, whoever wrote it; and each
+# checkpoint, so that a false one is found even if it was thinned out soon.
 HISTORY = """
 CREATE TABLE price_history (
   change bigint GENERATED ALWAYS AS IDENTITY, stock_id text, epoch_ordinal int, sequence bigint, tick_number bigint
@@ -27,6 +31,13 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER keep_history AFTER INSERT OR UPDATE ON latest_price FOR EACH ROW EXECUTE FUNCTION keep_history();
+CREATE TABLE checkpoint_history (epoch_ordinal int, log_partition int, position bigint, state bytea);
+CREATE FUNCTION keep_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO checkpoint_history VALUES (NEW.epoch_ordinal, NEW.log_partition, NEW.position, NEW.state);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER keep_checkpoint AFTER INSERT OR UPDATE ON log_checkpoint FOR EACH ROW EXECUTE FUNCTION keep_checkpoint();
 """
 WENT_BACK = """
 SELECT * FROM (
@@ -63,7 +74,7 @@ def read_stored(url: str) -> Stored:
 
 
 def keep_history(url: str) -> None:
-    """Let the database note each version of a price."""
+    """Let the database note each version of a price, and each checkpoint."""
     with psycopg.connect(url) as connection:
         connection.execute(HISTORY.encode())
 
@@ -83,6 +94,28 @@ def assert_exact(url: str, fold: LogFold) -> Stored:
     assert stored.prices.keys() == expected.keys()
     assert stored.prices == expected
     return stored
+
+
+def assert_checkpoints_exact(url: str, topic: PriceTopic) -> None:
+    """Check that each checkpoint that was ever stored is the fold of the log up to its position, to the last digit."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT log_partition, position, state FROM checkpoint_history"
+            " WHERE epoch_ordinal = (SELECT max(ordinal) FROM log_epoch)"
+        ).fetchall()
+        lost = connection.execute(
+            "SELECT * FROM log_checkpoint WHERE (epoch_ordinal, log_partition, position, state) NOT IN"
+            " (SELECT epoch_ordinal, log_partition, position, state FROM checkpoint_history)"
+        ).fetchall()
+        kept = connection.execute("SELECT log_partition, count(*) FROM log_checkpoint GROUP BY 1").fetchall()
+    assert lost == []
+    assert {partition for partition, *_ in rows} == set(range(topic.partitions))
+    assert max(count for _, count in kept) <= KEPT.most
+    for number in range(topic.partitions):
+        stored = {position: state for partition, position, state in rows if partition == number}
+        for position, acceptance in folds_at(topic, number, stored):
+            expected = sorted(row_of(numbering) for numbering in acceptance.numberings.values())
+            assert sorted(row_of(numbering) for numbering in unpack(stored[position])) == expected
 
 
 async def wait_until_stored(url: str, topic: PriceTopic, seconds: float = WAIT_SECONDS) -> None:

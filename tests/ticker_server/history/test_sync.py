@@ -13,6 +13,7 @@ import pytest
 from tests.support.price_topic import LogFold, PriceTopic
 from tests.support.price_traffic import records, traffic
 from tests.support.sync_state import (
+    assert_checkpoints_exact,
     assert_exact,
     assert_nothing_went_back,
     keep_history,
@@ -62,6 +63,7 @@ def write(topic: PriceTopic, count: int, seed: int) -> None:
 async def test_stores_what_follows_from_the_log(topic: PriceTopic, url: str, store: SnapshotStore) -> None:
     """What stands in the log before and while a server runs is stored exactly, and goes on with the next server."""
     fold = LogFold(topic)
+    keep_history(url)
     await asyncio.to_thread(write, topic, 2_000, 1)
     async with running(server_of(topic, store)):
         await wait_until_stored(url, topic)
@@ -73,6 +75,10 @@ async def test_stores_what_follows_from_the_log(topic: PriceTopic, url: str, sto
         await wait_until_stored(url, topic)
 
     await asyncio.to_thread(assert_exact, url, fold)
+    await asyncio.to_thread(assert_checkpoints_exact, url, topic)
+    with psycopg.connect(url) as connection:
+        # The first step of each partition has left one, and the next ones come later.
+        assert connection.execute("SELECT count(*) FROM log_checkpoint").fetchall() == [(topic.partitions,)]
 
 
 async def test_gateways_load_what_analysts_see(topic: PriceTopic, url: str, store: SnapshotStore) -> None:
