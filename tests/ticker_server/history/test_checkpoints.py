@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
 from tests.ticker_server.history.test_price_rows import told
-from ticker_server.catalog import Database
+from ticker_server.catalog import Database, open_database
 from ticker_server.errors import DatabaseUnavailable
 from ticker_server.history.checkpoints import CheckpointStore
 from ticker_server.history.fold import Step
@@ -18,6 +20,8 @@ from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.model.acceptance import Checkpoint, Numbering
 
 Make = Callable[..., Numbering]
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -105,6 +109,42 @@ async def test_what_cannot_be_read_is_none(
     with capture_logs() as logs:
         assert await checkpoints.at_or_below("one", 1, 12) is None
     assert [(line["event"], line["position"]) for line in logs] == [("checkpoint cannot be read", 10)]
+
+
+GRANTS = re.compile(r"^GRANT .* TO ticker_(?:sync|gateway);$", re.MULTILINE)
+
+
+@pytest.fixture
+def role_url(url: str) -> Iterator[Callable[[str], str]]:
+    """Return a function that returns the URL of a role with the rights that the documentation gives it."""
+    database = url.rpartition("/")[2]
+    statements = "\n".join(GRANTS.findall((ROOT / "docs" / "operations.md").read_text()))
+    password = url.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
+    names = [f"ticker_{name}" for name in ("sync", "gateway")]
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"CREATE ROLE {name}_{database} LOGIN PASSWORD '{password}'".encode())
+            statements = statements.replace(f"TO {name};", f"TO {name}_{database};")
+        connection.execute(statements.replace("DATABASE ticker ", f"DATABASE {database} ").encode())
+    yield lambda name: url.replace("//ticker:", f"//{name}_{database}:")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"DROP OWNED BY {name}_{database}; DROP ROLE {name}_{database}".encode())
+
+
+async def test_documented_rights_are_enough(role_url: Callable[[str], str], numbering: Make) -> None:
+    """With the rights of the documentation a sync server begins epochs, writes and thins out, and a gateway reads."""
+    writer = open_database(role_url("ticker_sync"))
+    reader = open_database(role_url("ticker_gateway"))
+    store = SnapshotStore(writer)
+    await keep(store, "zero", 1, numbering("AAPL", 1), 10)
+    await keep(store, "one", 1, numbering("AAPL", 1), 10, 20)
+    late = numbering("AAPL", 10**18)
+    await keep(store, "one", 1, late, 30, 40)
+
+    assert place(await CheckpointStore(reader).oldest("one", 1)) == 30
+    await writer.close()
+    await reader.close()
 
 
 async def test_database_that_is_away(checkpoints: CheckpointStore, database: Database) -> None:
