@@ -9,6 +9,7 @@ from typing import NoReturn
 import structlog
 
 from ticker_server.app.backend import Backend
+from ticker_server.app.checkpoints import StoredStates
 from ticker_server.app.cluster import Cluster
 from ticker_server.app.errors import StartAnew
 from ticker_server.app.parts import Parts
@@ -23,7 +24,7 @@ from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.library_logs import limit_library_logs
 from ticker_server.feed.kafka.log import KafkaLog, LogReplaced
 from ticker_server.feed.log import PriceLog
-from ticker_server.history import SnapshotStore
+from ticker_server.history import CheckpointStore, SnapshotStore
 from ticker_server.model.acceptance import Snapshot
 from ticker_server.settings import Deployment
 
@@ -57,7 +58,8 @@ async def open_production(
         patiently("Kafka", cluster.identity, patience_seconds),
     )
     store = SnapshotStore(database)
-    log = await _open_log(cluster, identity, store if database_answers else None, clock, parts)
+    checkpoints = CheckpointStore(database)
+    log = await _open_log(cluster, identity, (store if database_answers else None, checkpoints), clock, parts)
     if isinstance(log, AbsentLog):
         parts.run("wait for Kafka", _start_anew_with_kafka(cluster))
         if not database_answers:
@@ -86,12 +88,18 @@ class _Preparation:
 
 
 async def _open_log(
-    cluster: Cluster, identity: Identity | None, store: SnapshotStore | None, clock: Clock, parts: Parts
+    cluster: Cluster,
+    identity: Identity | None,
+    stores: tuple[SnapshotStore | None, CheckpointStore],
+    clock: Clock,
+    parts: Parts,
 ) -> PriceLog:
+    store, checkpoints = stores
     if identity is None:
         return await _absent_log(store)
     snapshot = await _load_snapshot(store, identity.epoch)
-    log = KafkaLog(cluster.connection, cluster.prices.name, identity, clock)
+    states = StoredStates(checkpoints, identity.epoch)
+    log = KafkaLog(cluster.connection, cluster.prices.name, identity, clock, find_state=states.find)
     parts.push_async_callback(log.close)
     try:
         await log.open(snapshot)

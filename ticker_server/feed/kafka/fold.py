@@ -66,15 +66,19 @@ class Origin:
         """Note where a partition begins now: what was before it is gone."""
         self._beginnings[partition] = beginning
 
-    def restart(self, partition: int, position: int, others: Iterable[KnownState]) -> KnownState:
+    def beginning(self, partition: int) -> int:
+        """Return where a partition began when it was last looked at."""
+        return self._beginnings.get(partition, 0)
+
+    def restart(self, partition: int, position: int, stored: KnownState | None) -> KnownState:
         """Return the state to replay a partition from: the nearest at or below a position, else the lowest above it.
 
-        `others` are known besides the beginning and the snapshot. What is below the beginning is of no use: nothing can
+        `stored` is known besides the beginning and the snapshot, if anything is. What is below the beginning is of no use: nothing can
         be folded into it any more.
         """
         beginning = self._beginnings.get(partition, 0)
         known = self._known[partition]
-        states = [state for state in (*others, known) if state.position >= beginning]
+        states = [state for state in (stored, known) if state is not None and state.position >= beginning]
         if not beginning:
             states.append(KnownState(0, []))
         below = [state for state in states if state.position <= position]

@@ -18,7 +18,7 @@ from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.library_logs import limit_library_logs
 from ticker_server.feed.kafka.offsets import BEGINNING, END, READABLE_END, LogReplaced, TopicOffsets
 from ticker_server.feed.kafka.publisher import Publisher
-from ticker_server.feed.kafka.replays import FindStates, Replays, no_states
+from ticker_server.feed.kafka.replays import FindState, Replays, no_state
 from ticker_server.feed.kafka.start import Start, StartFinder
 from ticker_server.feed.kafka.strays import Strays
 from ticker_server.feed.log import Batch, Published
@@ -57,7 +57,7 @@ class KafkaLog:
         clock: Clock,
         *,
         answer_seconds: float = ANSWER_SECONDS,
-        find_states: FindStates = no_states,
+        find_state: FindState = no_state,
     ) -> None:
         self.counted = True
         self.skips = SkipLog(topic)
@@ -71,7 +71,7 @@ class KafkaLog:
         self._publisher = Publisher(connection, topic, identity, self._look_now)
         self._strays = Strays(connection, topic, identity, self.skips, self._look_now)
         self._bookmarks = Bookmarks(identity.partitions)
-        self._replays = Replays(connection, topic, identity, self._look_now, find_states)
+        self._replays = Replays(connection, topic, identity, self._look_now, find_state)
         self._start: Start | None = None
         self._own: Fold | None = None
         self._read: dict[int, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import NoReturn
 
 import structlog
@@ -18,7 +18,7 @@ from ticker_server.feed.kafka.offsets import BEGINNING, OLDEST, LogReplaced, Que
 from ticker_server.feed.log import Batch
 from ticker_server.model.acceptance import Positions, Reason
 
-__all__ = ["FindStates", "Replays", "no_states"]
+__all__ = ["FindState", "Replays", "no_state"]
 
 FAR = 1_000_000
 """More records than this are not folded for a replay while the states that are stored cannot be read."""
@@ -28,13 +28,16 @@ _MILLISECOND = 1_000_000
 
 _log = structlog.get_logger(__name__)
 
-FindStates = Callable[[int, int], Awaitable[Sequence[KnownState]]]
-"""Finds what is stored of a partition's states: the nearest at or below a position, and the oldest. Raises Unavailable."""
+FindState = Callable[[int, int, int], Awaitable[KnownState | None]]
+"""Finds a stored state of a partition: the nearest at or below a position, or else the oldest at or above a beginning.
+
+Raises PriceLogUnavailable.
+"""
 
 
-async def no_states(_partition: int, _position: int) -> Sequence[KnownState]:
+async def no_state(_partition: int, _position: int, _beginning: int) -> KnownState | None:
     """Find nothing."""
-    return ()
+    return None
 
 
 class Replays:
@@ -50,7 +53,7 @@ class Replays:
         topic: str,
         identity: Identity,
         missing: Callable[[], None],
-        find_states: FindStates,
+        find_state: FindState,
         *,
         far: int = FAR,
     ) -> None:
@@ -60,7 +63,7 @@ class Replays:
         self._topic = topic
         self._identity = identity
         self._missing = missing
-        self._find_states = find_states
+        self._find_state = find_state
         self._far = far
         self._offsets = TopicOffsets(connection, topic, identity)
         self._streams: set[RecordStream] = set()
@@ -123,7 +126,7 @@ class Replays:
         for partition, beginning in beginnings.items():
             origin.note_beginning(partition, beginning)
             if beginning:
-                state = origin.restart(partition, beginning, await self._stored(partition, beginning))
+                state = origin.restart(partition, beginning, await self._stored(partition, beginning, beginning))
                 newest = max((each.newest.accept_time for each in state.numberings), default=0)
                 truncated.append(max(newest, times.get(partition, 0) * _MILLISECOND))
         self.oldest_time = max(truncated) if truncated else min(times.values(), default=0) * _MILLISECOND
@@ -139,10 +142,10 @@ class Replays:
         return range(self._identity.partitions)
 
     async def _state(self, origin: Origin, partition: int, position: int) -> KnownState:
-        stored: Sequence[KnownState] = ()
+        stored: KnownState | None = None
         failed: PriceLogUnavailable | None = None
         try:
-            stored = await self._find_states(partition, position)
+            stored = await self._find_state(partition, position, origin.beginning(partition))
         except PriceLogUnavailable as error:
             failed = error
         state = origin.restart(partition, position, stored)
@@ -153,10 +156,10 @@ class Replays:
             _log.warning("replay begins above its position", record=place, begins_at=state.position)
         return state
 
-    async def _stored(self, partition: int, position: int) -> Sequence[KnownState]:
+    async def _stored(self, partition: int, position: int, beginning: int) -> KnownState | None:
         with contextlib.suppress(PriceLogUnavailable):
-            return await self._find_states(partition, position)
-        return ()
+            return await self._find_state(partition, position, beginning)
+        return None
 
     async def _is_gone(self, origin: Origin, gone: OutOfRange) -> bool:
         """Tell whether the log begins above a position by now; otherwise its end is yet to come back."""
