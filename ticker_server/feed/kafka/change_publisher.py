@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.kafka.change_records import ChangeRecord, encode_change
 from ticker_server.feed.kafka.connection import KafkaConnection
+from ticker_server.feed.kafka.undisturbed import undisturbed
 from ticker_server.model.change import Change
 
 __all__ = ["ChangePublisher"]
@@ -73,6 +74,9 @@ class ChangePublisher:
 
     async def close(self) -> None:
         """Close the producer; what is not delivered within a second is given up."""
+        await undisturbed(self._close())
+
+    async def _close(self) -> None:
         if self._starting is not None:
             await asyncio.wait({self._starting}, timeout=_GRACE_SECONDS)
             self._give_up(self._starting, _GRACE_SECONDS)

@@ -54,6 +54,11 @@ class Producer:
             await undisturbed(self._end())
             raise
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing of it is left open."""
+        return bool(self._producer._closed)  # noqa: SLF001  # there is no public way
+
     async def send(self, partition: int, key: bytes, value: bytes) -> asyncio.Future[RecordMetadata]:
         """Hand a record over; the future tells its place once it is durable. Waits where too much is waiting already.
 
@@ -70,15 +75,20 @@ class Producer:
 
     async def close(self) -> None:
         """Write what was handed over, give up after 5 s what cannot be written, and close the connections."""
+        try:
+            await self._flush()
+        finally:
+            await undisturbed(self._end())
+            for future in list(self._open):
+                future.cancel()
+
+    async def _flush(self) -> None:
         flushing = asyncio.create_task(self._producer.flush())
         try:
             await asyncio.wait({flushing}, timeout=_FLUSH_SECONDS)
         finally:
             flushing.cancel()
             await asyncio.gather(flushing, return_exceptions=True)
-            await undisturbed(self._end())
-            for future in list(self._open):
-                future.cancel()
 
     async def _end(self) -> None:
         producer = self._producer

@@ -95,9 +95,11 @@ class Publisher:
                 retiring.add_done_callback(self._retiring.discard)
         finally:
             ready, self._ready = self._ready, asyncio.get_running_loop().create_future()
-            if ready.done():
-                await ready.result().close()
-            await asyncio.gather(*self._retiring)
+            try:
+                if ready.done():
+                    await ready.result().close()
+            finally:
+                await asyncio.gather(*self._retiring)
 
     async def _hand_over(self, ticks: Sequence[Tick], call: Call, known: Callable[[Tick, int], bool]) -> None:
         producer = await asyncio.shield(self._ready)

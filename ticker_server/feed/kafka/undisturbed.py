@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -21,10 +22,20 @@ async def undisturbed(work: Coroutine[Any, Any, _T], *, seconds: float | None = 
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=seconds)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+        await _outlast(task, seconds)
         if not task.cancelled():
             task.exception()  # or the loop complains that nobody looked at it
         raise
+
+
+async def _outlast(task: asyncio.Task[Any], seconds: float | None) -> None:
+    """Wait for the end of a task, and cancel it after so many seconds; who is cancelled once more waits all the same."""
+    loop = asyncio.get_running_loop()
+    deadline = None if seconds is None else loop.time() + seconds
+    while not task.done():
+        left = None if deadline is None else deadline - loop.time()
+        if left is not None and left <= 0:
+            task.cancel()
+            left = None
+        with contextlib.suppress(asyncio.CancelledError):  # the caller raises the first one
+            await asyncio.wait({task}, timeout=left)

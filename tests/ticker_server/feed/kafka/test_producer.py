@@ -64,6 +64,23 @@ async def test_cancelled_start_leaves_no_connection(logs: KafkaLogs) -> None:
     gc.collect()  # what was left open is a ResourceWarning now, and fails the test
 
 
+async def test_cancelled_close_leaves_no_connection(logs: KafkaLogs) -> None:
+    """At whichever turn of the loop a close is cancelled, it closes."""
+    identity = await logs.identity()
+    for turns in range(12):
+        producer = Producer(logs.connection, logs.topic, identity, lambda: None)
+        await producer.start()
+        closing = asyncio.create_task(producer.close())
+        for _ in range(turns):
+            await asyncio.sleep(0)  # let it go on by one turn
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        if not turns:
+            await producer.close()  # it had not begun
+        assert producer.is_closed, turns
+    gc.collect()  # what was left open is a ResourceWarning now, and fails the test
+
+
 @pytest.mark.kafka
 async def test_given_up(tmp_path: Path) -> None:
     """With a broker that does not answer, closing takes a bounded time, and what is open then is cancelled."""

@@ -52,6 +52,28 @@ async def test_cancellation_waits_for_the_end(failure: Exception | None) -> None
     assert ended.is_set()
 
 
+async def test_cancelled_more_than_once() -> None:
+    """Who cancels again and again waits as well, and the work is not disturbed."""
+    begun, end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await end.wait()
+        ended.set()
+
+    caller = asyncio.create_task(undisturbed(work()))
+    await begun.wait()
+    for _ in range(3):
+        caller.cancel()
+        done, _ = await asyncio.wait({caller}, timeout=0)
+        assert not done
+
+    end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended.is_set()
+
+
 async def test_what_does_not_end_is_given_up() -> None:
     """Work that does not end in its time after a cancellation is cancelled too."""
     begun = asyncio.Event()
