@@ -145,11 +145,15 @@ class StockAlreadyExists(TickerError):
 
 
 class LimitExceeded(TickerError):
-    """A quota is used up. `reason` is SUBSCRIPTION_LIMIT, WATCH_LIMIT or STREAM_LIMIT; `subject` names whose quota."""
+    """A quota is used up. `reason` is SUBSCRIPTION_LIMIT, WATCH_LIMIT or STREAM_LIMIT; `subject` names whose quota.
 
-    def __init__(self, reason: str, subject: str, message: str) -> None:
+    `retry_after` is set where the same call may succeed later without anything else being done.
+    """
+
+    def __init__(self, reason: str, subject: str, message: str, *, retry_after: timedelta | None = None) -> None:
         self.reason = reason
         self.subject = subject
+        self.retry_after = retry_after
         super().__init__(message)
 
 

@@ -9,6 +9,7 @@ from tests.support.recording_sink import RecordingSink
 from tests.support.virtual_clock import VirtualClock
 from ticker_server.fanout.following import Following
 from ticker_server.fanout.hub import Hub
+from ticker_server.fanout.lifetimes import Lifetimes
 from ticker_server.fanout.pieces import LagPolicy, Opening, Refusal
 from ticker_server.fanout.registry import ALWAYS, WatchRegistry
 from ticker_server.fanout.rereading import Rereading
@@ -50,6 +51,7 @@ class FanoutRig:
         start: str = "2026-03-02T12:00:00+00:00",
         pending_limit: int = 10_000,
         kept: int = 1_000_000,
+        lifetimes: Lifetimes | None = None,
     ) -> None:
         self.clock = VirtualClock(start)
         self.hub = Hub(kept=kept)
@@ -58,7 +60,13 @@ class FanoutRig:
         self.rereadings: list[Rereading] = []
         """What watches want of the log, until `reread`."""
         self.station = Station(
-            self.hub, self.scheduler, self.clock, self.feed_status, pending_limit, self.rereadings.append
+            self.hub,
+            self.scheduler,
+            self.clock,
+            self.feed_status,
+            pending_limit,
+            self.rereadings.append,
+            lifetimes or Lifetimes(),
         )
         self.read_through: int | None = None
         self.sequence = 0

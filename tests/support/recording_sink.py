@@ -35,19 +35,15 @@ class RecordingSink:
     def send(self, parts: Sequence[bytes]) -> None:
         """Take one message."""
         assert self.writable
-        data = b"".join(parts)
-        assert 0 < len(data) <= MAX_MESSAGE_BYTES
-        message = watch_service_pb2.WatchStocksResponse.FromString(data)
-        self.sizes.append(len(data))
-        self.messages.append(message)
         if self._room is not None:
             self._room -= 1
-        if self._on_message is not None:
-            self._on_message(message)
+        self._keep(b"".join(parts))
 
-    def end(self, error: TickerError | None) -> None:
-        """End the stream; only the first call counts."""
+    def end(self, error: TickerError | None, last: Sequence[bytes] = ()) -> None:
+        """End the stream; only the first call counts. The last message is taken also while the reader stalls."""
         if not self.ended:
+            if last:
+                self._keep(b"".join(last))
             self.ended, self.error = True, error
 
     def stall(self) -> None:
@@ -68,3 +64,11 @@ class RecordingSink:
     def updates(self) -> list[tuple[str, int]]:
         """Return stock and tick number of each update of `take`."""
         return [(update.stock_id, update.tick_number) for message in self.take() for update in message.updates]
+
+    def _keep(self, data: bytes) -> None:
+        assert 0 < len(data) <= MAX_MESSAGE_BYTES
+        message = watch_service_pb2.WatchStocksResponse.FromString(data)
+        self.sizes.append(len(data))
+        self.messages.append(message)
+        if self._on_message is not None:
+            self._on_message(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from urllib.parse import quote
 
 from google.protobuf.any_pb2 import Any
@@ -115,11 +116,15 @@ def _details(error: TickerError, limit: int) -> list[Message]:
         violation = error_details_pb2.QuotaFailure.Violation(
             subject=_cut(error.subject, limit), description=_cut(error.message, limit)
         )
-        return [error_details_pb2.QuotaFailure(violations=[violation])]
+        quota = error_details_pb2.QuotaFailure(violations=[violation])
+        return [quota, *([_retry_info(error.retry_after)] if error.retry_after is not None else ())]
     if isinstance(error, Unavailable):
-        retry_after = round(error.retry_after.total_seconds() * 1000) * 1_000_000
-        return [error_details_pb2.RetryInfo(retry_delay=duration(retry_after))]
+        return [_retry_info(error.retry_after)]
     return []
+
+
+def _retry_info(after: timedelta) -> error_details_pb2.RetryInfo:
+    return error_details_pb2.RetryInfo(retry_delay=duration(round(after.total_seconds() * 1000) * 1_000_000))
 
 
 def _bad_request(violations: Sequence[FieldViolation], limit: int) -> error_details_pb2.BadRequest:

@@ -8,7 +8,7 @@ from ticker_server.fanout.following import Following
 from ticker_server.fanout.message import Message
 from ticker_server.fanout.replay import Replay
 from ticker_server.fanout.rereading import Rereading
-from ticker_server.fanout.scheduler import Puller
+from ticker_server.fanout.scheduler import GONE, Puller
 from ticker_server.fanout.station import Station
 from ticker_server.model.tick import AcceptedTick
 
@@ -87,7 +87,13 @@ class CatchUp:
         return True
 
     def close(self) -> None:
-        """Want nothing more of the log."""
+        """Want nothing more of the log, and leave the watch."""
+        self._stop_rereading()
+        self._watch = GONE
+        for each in (self.followings, self._replays, self._ready, self._rereadings):
+            each.clear()
+
+    def _stop_rereading(self) -> None:
         for rereading in self._rereadings:
             rereading.close()
 
@@ -127,7 +133,7 @@ class CatchUp:
         if self._reread(each for stock_id, each in self.followings.items() if stock_id not in self._reread_stocks):
             return False
         self._has_joined = True
-        self.close()
+        self._stop_rereading()
         for stock_id, following in self.followings.items():
             self._take_over(self._replays[stock_id], following)
             self._join(following)

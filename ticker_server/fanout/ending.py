@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticker_server.fanout.scheduler import Puller
+from ticker_server.fanout.scheduler import GONE, Puller
 from ticker_server.fanout.station import Station
 
 __all__ = ["Ending"]
@@ -35,5 +35,6 @@ class Ending:
             self._station.scheduler.at(self._station.clock.monotonic() + _LOOK_AGAIN, self)
 
     def close(self) -> None:
-        """Leave the scheduler."""
+        """Leave the scheduler and the watch."""
         self._station.scheduler.cancel(self)
+        self.watch = GONE

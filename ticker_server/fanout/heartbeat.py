@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ticker_server.fanout.pieces import heartbeat_piece
 from ticker_server.fanout.roster import Roster
-from ticker_server.fanout.scheduler import Puller
+from ticker_server.fanout.scheduler import GONE, Puller
 from ticker_server.fanout.station import Station
 from ticker_server.model.beat import next_beat, phase_of
 
@@ -51,5 +51,6 @@ class Heartbeat:
         return heartbeat_piece(now, self._interval, feed, len(roster.followings), roster.closed())
 
     def close(self) -> None:
-        """Leave the scheduler."""
+        """Leave the scheduler and the watch."""
         self._station.scheduler.cancel(self)
+        self.watch = GONE

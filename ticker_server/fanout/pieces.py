@@ -53,6 +53,7 @@ class GoAwayReason(enum.IntEnum):
     """Why the server is about to end a stream."""
 
     DRAINING = watch_service_pb2.GO_AWAY_REASON_DRAINING
+    STREAM_AGE = watch_service_pb2.GO_AWAY_REASON_STREAM_AGE
     REPLAY_COMPLETE = watch_service_pb2.GO_AWAY_REASON_REPLAY_COMPLETE
 
 

@@ -8,7 +8,7 @@ from ticker_server.fanout.lanes import AllStocksLane, ListedLane
 from ticker_server.fanout.message import Message
 from ticker_server.fanout.pending import PendingTicks
 from ticker_server.fanout.pieces import GapReason, gap_piece
-from ticker_server.fanout.scheduler import Puller
+from ticker_server.fanout.scheduler import GONE, Puller
 from ticker_server.fanout.station import Station
 from ticker_server.model.subscription import EVERY_TICK
 from ticker_server.model.tick import AcceptedTick
@@ -164,13 +164,19 @@ class Roster:
         return [following for following in self.followings.values() if not following.is_open]
 
     def close(self) -> None:
-        """Leave the hub and the scheduler."""
+        """Leave the hub, the scheduler and the watch; nothing is followed any more.
+
+        What refers to each other here is freed at once then, without waiting for the collector.
+        """
         self._catch_up.close()
         for following in self.followings.values():
             following.quote.receivers.pop(self.watch, None)
         for lane in self._lanes.values():
             lane.close()
         self._station.scheduler.cancel(self)
+        for each in (self.followings, self._lanes, self._due_lanes, self._unsnapped):
+            each.clear()
+        self.watch = GONE
 
     @staticmethod
     def _tell_snapshot(message: Message, following: Following) -> bool:

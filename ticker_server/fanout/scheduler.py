@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ticker_server.clock import Clock, Timer
 
-__all__ = ["Due", "Puller", "Scheduler"]
+__all__ = ["GONE", "Due", "Puller", "Scheduler"]
 
 _WALL_CHECK = 1_000_000_000
 """With anything due at a wall instant the wall clock is looked at so often, because it may be set (nanoseconds)."""
@@ -33,6 +33,16 @@ class Puller(Protocol):
 
     def pull(self) -> None:
         """Send what is due."""
+
+
+class _Gone:
+    """Stands for a watch that was closed: whoever keeps it keeps nothing of the watch alive."""
+
+    def pull(self) -> None:
+        """Do nothing."""
+
+
+GONE = _Gone()
 
 
 class Due(Protocol):

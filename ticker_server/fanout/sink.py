@@ -27,5 +27,8 @@ class Sink(Protocol):
     def send(self, parts: Sequence[bytes]) -> None:
         """Send one message, the join of the parts. Only when writable; never waits."""
 
-    def end(self, error: TickerError | None) -> None:
-        """End the stream after what was sent: OK, or the error's status. Idempotent; nothing is sent after it."""
+    def end(self, error: TickerError | None, last: Sequence[bytes] = ()) -> None:
+        """End the stream after what was sent: OK, or the error's status. Idempotent; nothing is sent after it.
+
+        `last` are the parts of one more message, which waits for the reader where the sink is not writable.
+        """

@@ -8,10 +8,10 @@ the ticks of every-tick stocks; all else is a note of what is to be told, and is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from ticker_server.errors import ReaderTooSlow, ServerDraining, TickerError, UserNotFound
 from ticker_server.fanout.changes import UntoldChanges
+from ticker_server.fanout.departure import Departure
 from ticker_server.fanout.encoding import REPLAY, SNAPSHOT
 from ticker_server.fanout.ending import Ending
 from ticker_server.fanout.following import Following
@@ -35,13 +35,6 @@ from ticker_server.fanout.station import Station
 __all__ = ["Watch"]
 
 
-class _Farewell(NamedTuple):
-    """How a watch is about to end: what it says last, if anything, and the error it ends with, None for OK."""
-
-    part: bytes
-    error: TickerError | None
-
-
 class Watch:
     """One reader and what it follows. `user_id` is empty on an ad-hoc watch.
 
@@ -52,8 +45,8 @@ class Watch:
         "_caught_up",
         "_changes",
         "_closed",
+        "_departure",
         "_ending",
-        "_farewell",
         "_heartbeat",
         "_on_close",
         "_opening",
@@ -95,7 +88,7 @@ class Watch:
         self._told_opening = False
         self._changes = UntoldChanges()
         self._caught_up = False
-        self._farewell: _Farewell | None = None
+        self._departure = Departure(self, station)
         self._closed = False
 
     # What comes from the left: the hub, the catalog, the drain.
@@ -110,12 +103,13 @@ class Watch:
             self.roster.add(following)
         self._heartbeat.schedule()
         self._ending.schedule()
+        self._departure.await_age()
         self._sink.on_writable = self.pull
         self.pull()
 
     def join(self, following: Following) -> None:
         """Follow a stock from now on, or in another way than before; the reader is told, and gets its snapshot."""
-        if self._farewell is not None and self._farewell.error is not None:
+        if self._closed or self._departure.error is not None:
             # The user is gone; what a new one of the same id adds is not for this watch.
             return
         if self.roster.remove(following.stock_id):
@@ -160,6 +154,7 @@ class Watch:
             self.roster.close()
             self._heartbeat.close()
             self._ending.close()
+            self._departure.close()
             self._on_close(self)
 
     # What goes to the right: messages into the sink.
@@ -170,6 +165,9 @@ class Watch:
             return
         if self.roster.has_overflowed and self._opening.lag_policy is LagPolicy.DISCONNECT:
             self._end(ReaderTooSlow(self._station.pending_limit))
+            return
+        if self._departure.is_overdue:
+            self._end_unread()
             return
         clock = self._station.clock
         while True:
@@ -182,8 +180,8 @@ class Watch:
             all_told = self._fill(message)
             if message.parts:
                 self._sink.send(message.finish())
-            if all_told and self._farewell is not None:
-                self._end(self._farewell.error)
+            if all_told and self._departure.is_decided:
+                self._end(self._departure.error)
             elif not message.parts:
                 return  # what is due comes from the log, and has not come yet
 
@@ -196,7 +194,7 @@ class Watch:
             or self._unopened
             or not self._caught_up
             or self._ending.has_come
-            or self._farewell is not None
+            or self._departure.is_decided
         )
 
     def _fill(self, message: Message) -> bool:
@@ -204,9 +202,9 @@ class Watch:
         if not self._tell_opened(message):
             return False
         told = self._changes.tell(message, self.roster.followings, self.user_id) and (
-            self.roster.tell_snapshots(message) or self._farewell is not None
+            self.roster.tell_snapshots(message) or self._departure.is_decided
         )
-        if told and not self._caught_up and self._farewell is None:
+        if told and not self._caught_up and not self._departure.is_decided:
             self._caught_up = True
             message.add(caught_up_piece(self.roster.replayed))
         elif told and self._caught_up and message.kind not in {SNAPSHOT, REPLAY}:
@@ -215,9 +213,9 @@ class Watch:
             # Also on the long way of a replay: the reader is to know that there is somebody.
             message.add(self._heartbeat.take(self.roster, message.wall))
         if told and self._ending.has_come and self._caught_up and not self.roster.is_due:
-            self._farewell = self._farewell or _Farewell(go_away_piece(GoAwayReason.REPLAY_COMPLETE, 0), None)
-        if told and self._farewell is not None and self._farewell.part:
-            message.add(self._farewell.part)
+            self._departure.decide(go_away_piece(GoAwayReason.REPLAY_COMPLETE, 0), None)
+        if told and self._departure.part:
+            message.add(self._departure.part)
         return told
 
     def _tell_opened(self, message: Message) -> bool:
@@ -232,10 +230,21 @@ class Watch:
         return True
 
     def _end_with(self, part: bytes, error: TickerError | None) -> None:
-        if self._farewell is None:
-            self._farewell = _Farewell(part, error)
-        self.pull()
+        if not self._closed:
+            self._departure.decide(part, error)
+            self.pull()
 
-    def _end(self, error: TickerError | None) -> None:
+    def _end_unread(self) -> None:
+        """End without the prices that are due: for a reader that does not take them only the end is kept."""
+        message = Message(self._station.clock.monotonic(), self._station.clock.wall())
+        if self._departure.error is None:
+            if not self._told_opening:
+                message.add(opening_piece(self._opening, first=True))
+            message.add(self._departure.part)
+        elif not self._unopened:
+            self._changes.tell(message, self.roster.followings, self.user_id)
+        self._end(self._departure.error, message.finish() if message.parts else ())
+
+    def _end(self, error: TickerError | None, last: Sequence[bytes] = ()) -> None:
         self.close()
-        self._sink.end(error)
+        self._sink.end(error, last)

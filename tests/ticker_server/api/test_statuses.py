@@ -111,6 +111,15 @@ def test_quota_is_named() -> None:
     (violation,) = detail(status, error_details_pb2.QuotaFailure).violations
 
     assert (violation.subject, violation.description) == ("watch", "at most 1000 stocks")
+    assert not any(packed.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for packed in status.details)
+
+
+def test_limit_that_passes_by_itself_says_when() -> None:
+    """A limit that others may free again has its quota and a time to come back."""
+    status = status_of(errors.LimitExceeded("STREAM_LIMIT", "server", "full", retry_after=timedelta(seconds=1)))
+
+    assert detail(status, error_details_pb2.QuotaFailure).violations[0].subject == "server"
+    assert detail(status, error_details_pb2.RetryInfo).retry_delay.seconds == 1
 
 
 def test_delay_of_a_retry_is_told() -> None:

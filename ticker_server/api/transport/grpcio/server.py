@@ -26,9 +26,10 @@ from ticker_server.api.prices import PriceServicer
 from ticker_server.api.stocks import StockServicer
 from ticker_server.api.subscriptions import SubscriptionServicer
 from ticker_server.api.transport.grpcio.calls import Calls
+from ticker_server.api.transport.grpcio.gate import StreamGate
 from ticker_server.api.transport.grpcio.health import HEALTH_SERVICE, Health
 from ticker_server.api.transport.grpcio.reflection import add_reflection
-from ticker_server.api.transport.grpcio.stream import OpenWatch, StreamGate, stream_handler
+from ticker_server.api.transport.grpcio.stream import OpenWatch, stream_handler
 from ticker_server.api.transport.grpcio.unary import unary_handler
 from ticker_server.api.users import UserServicer
 from ticker_server.clock import Clock
@@ -129,6 +130,11 @@ class GrpcServer:
         self._health = Health(self._names)
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
+
+    @property
+    def unread_streams(self) -> int:
+        """How many streams were ended and wait for readers that do not read."""
+        return self._gate.unread
 
     async def start(self) -> int:
         """Listen and return the bound port. Health says NOT_SERVING until `set_serving(serving=True)`.

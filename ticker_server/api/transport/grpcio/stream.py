@@ -17,11 +17,12 @@ from ticker.v1 import watch_service_pb2
 from ticker_server.api.caller import Caller
 from ticker_server.api.transport.grpcio.calls import Call, Calls, Context
 from ticker_server.api.transport.grpcio.failures import answered
+from ticker_server.api.transport.grpcio.gate import Passage, StreamGate
 from ticker_server.api.transport.grpcio.unary import decoded
-from ticker_server.errors import LimitExceeded, ServerDraining, TickerError
+from ticker_server.errors import TickerError
 from ticker_server.fanout.sink import Sink
 
-__all__ = ["OpenWatch", "StreamGate", "StreamSink", "WatchMethod", "stream_handler"]
+__all__ = ["OpenWatch", "StreamSink", "WatchMethod", "stream_handler"]
 
 
 class OpenWatch(Protocol):
@@ -35,38 +36,20 @@ WatchMethod = Callable[[watch_service_pb2.WatchStocksRequest, Caller, Sink], Awa
 """Opens a watch that writes into the sink. What it raises ends the stream; it may send before it returns."""
 
 
-class StreamGate:
-    """How many streams may be open at once, and whether any may still be opened."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.open = 0
-        self.draining = False
-
-    def __enter__(self) -> None:
-        self.open += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.open -= 1
-
-    def check(self) -> None:
-        """Refuse the stream that was counted last, if it is one too many or comes too late."""
-        if self.draining:
-            raise ServerDraining
-        if self.open > self.limit:
-            raise LimitExceeded(
-                "STREAM_LIMIT",
-                "server",
-                f"this server has at most {self.limit} open watches; close some or try another",
-            )
-
-
 class StreamSink:
-    """The sink of one stream. `write_all` is its other end."""
+    """The sink of one stream. `write_all` is its other end; `on_end` is called once, when the stream is ended.
 
-    def __init__(self) -> None:
+    It holds the open watch, and lets it go as soon as the stream is ended: what was sent may wait for a reader that
+    does not read for as long as its connection lasts, and only that waits.
+    """
+
+    def __init__(self, on_end: Callable[[], None] = lambda: None) -> None:
         self.on_writable: Callable[[], None] = _ignore
-        self._message: bytes | None = None
+        self._on_end = on_end
+        self._watch: OpenWatch | None = None
+        self._message = b""
+        self._last = b""
+        self._is_writing = False
         self._ended = False
         self._error: TickerError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -74,7 +57,20 @@ class StreamSink:
     @property
     def writable(self) -> bool:
         """Whether a message can be sent now."""
-        return self._message is None and not self._ended
+        return not (self._message or self._is_writing or self._ended)
+
+    def hold(self, watch: OpenWatch) -> None:
+        """Hold the watch that sends until the stream is ended, or `release` is called; then close it."""
+        self._watch = watch
+        if self._ended:
+            self.release()
+
+    def release(self) -> None:
+        """Close the watch and let it go. Idempotent."""
+        watch, self._watch = self._watch, None
+        self.on_writable = _ignore
+        if watch is not None:
+            watch.close()
 
     def send(self, parts: Sequence[bytes]) -> None:
         """Send one message, the join of the parts."""
@@ -83,21 +79,25 @@ class StreamSink:
         self._message = b"".join(parts)
         self._wake()
 
-    def end(self, error: TickerError | None) -> None:
-        """End the stream after what was sent: OK, or the error's status. Only the first call counts."""
+    def end(self, error: TickerError | None, last: Sequence[bytes] = ()) -> None:
+        """End the stream after what was sent and one last message: OK, or the error's status. Only the first call counts."""
         if not self._ended:
             self._ended = True
             self._error = error
+            self._last = b"".join(last)
+            self._on_end()
+            self.release()
             self._wake()
 
     async def write_all(self, write: Callable[[bytes], Awaitable[None]]) -> None:
         """Write what is sent until the stream is ended; raises the error it was ended with."""
         while True:
-            if self._message is not None:
-                await write(self._message)
-                self._message = None
+            if self._message:
+                await self._write_message(write)
                 if not self._ended:
                     self.on_writable()
+            elif self._last:
+                self._message, self._last = self._last, b""
             elif self._ended:
                 break
             else:
@@ -105,6 +105,12 @@ class StreamSink:
                 await self._waiter
         if self._error is not None:
             raise self._error
+
+    async def _write_message(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        writing = write(self._message)
+        self._message, self._is_writing = b"", True
+        await writing
+        self._is_writing = False
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -119,22 +125,23 @@ def stream_handler(
     async def handle(request: bytes, context: Context) -> None:
         call = calls.begin(name, context)
         message = await decoded(request, request_type, context)
-        # A stream counts until its status is out, which a reader that does not read can hold up.
-        with gate:
-            await answered(call, _watch(method, message, call, gate))
+        passage = gate.enter(call.caller.peer)
+        # The handler's return is too early, as for the calls.
+        context.add_done_callback(lambda _: passage.leave())  # type: ignore[arg-type]  # the stubs take no function
+        await answered(call, _watch(method, message, call, passage))
 
     return grpc.unary_stream_rpc_method_handler(handle)
 
 
-async def _watch(method: WatchMethod, request: Any, call: Call, gate: StreamGate) -> None:
-    gate.check()
-    sink = StreamSink()
-    watch = await method(request, call.caller, sink)
+async def _watch(method: WatchMethod, request: Any, call: Call, passage: Passage) -> None:
+    passage.check()
+    sink = StreamSink(passage.end)
+    sink.hold(await method(request, call.caller, sink))
     try:
         await sink.write_all(call.context.write)
     finally:
-        watch.close()
+        sink.release()
 
 
 def _ignore() -> None:
-    """Stand in for `on_writable` until the watch sets it."""
+    """Stand in for `on_writable` until the watch sets it, and after the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any
 
 import grpc
@@ -12,8 +13,8 @@ from grpc_status import rpc_status
 from ticker.v1 import watch_service_pb2, watch_service_pb2_grpc
 
 from ticker_server.api.transport.grpcio.server import Endpoint
-from ticker_server.api.transport.grpcio.stream import StreamGate, StreamSink
-from ticker_server.errors import LimitExceeded, ReaderTooSlow, ServerDraining, StockNotFound
+from ticker_server.api.transport.grpcio.stream import StreamSink
+from ticker_server.errors import ReaderTooSlow, StockNotFound, TickerError
 
 REQUEST = watch_service_pb2.WatchStocksRequest(stock_ids=["AAPL"])
 PATIENCE = 10
@@ -84,6 +85,20 @@ class Writer:
         """Take a message once it is let out."""
         await self.let_out.acquire()
         self.written.append(message)
+
+
+class Held:
+    """What a sink holds: counts its closes."""
+
+    def __init__(self) -> None:
+        self.times_closed = 0
+
+    def pull(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Count a close."""
+        self.times_closed += 1
 
 
 async def turns(count: int = 5) -> None:
@@ -160,24 +175,53 @@ async def test_messages_sent_while_called_back_are_written() -> None:
     assert writer.written == [b"a", b"b", b"c"]
 
 
-def test_gate_refuses_one_stream_too_many() -> None:
-    """Streams are counted while they are open; one above the limit is refused."""
-    gate = StreamGate(1)
-    with gate:
-        gate.check()
-        with gate, pytest.raises(LimitExceeded, match=r"^STREAM_LIMIT: .* at most 1 open"):
-            gate.check()
-        gate.check()
-    assert gate.open == 0
+async def test_last_message_waits_for_the_one_before() -> None:
+    """A stream that is ended while a write waits for the reader says its last words after that."""
+    sink, writer = StreamSink(), Writer()
+    writing = asyncio.ensure_future(sink.write_all(writer.write))
+    sink.send([b"a"])
+    await turns()
+    sink.end(None, [b"b", b"c"])
+    await turns()
+    assert not writer.written
+    writer.let_out.release()
+    writer.let_out.release()
+    await writing
+
+    assert writer.written == [b"a", b"bc"]
 
 
-def test_gate_refuses_streams_while_draining() -> None:
-    """A server that is about to stop takes no new streams."""
-    gate = StreamGate(1)
-    gate.draining = True
+async def test_watch_is_let_go_when_its_stream_ends() -> None:
+    """A stream that is ended while its reader does not read closes its watch at once, and keeps nothing of it."""
+    sink, writer = StreamSink(), Writer()
+    watch = Held()
+    sink.on_writable = watch.pull
+    sink.hold(watch)
+    writing = asyncio.ensure_future(sink.write_all(writer.write))
+    sink.send([b"a"])
+    await turns()
+    gone = weakref.ref(watch)
+    del watch
+    assert gone() is not None
 
-    with gate, pytest.raises(ServerDraining):
-        gate.check()
+    sink.end(None)
+
+    assert gone() is None
+    assert not writing.done()
+    writing.cancel()
+
+
+async def test_watch_that_ended_while_it_was_opened_is_closed() -> None:
+    """A watch that ends its stream before it is handed over is closed all the same."""
+    ended: list[bool] = []
+    sink, watch = StreamSink(lambda: ended.append(True)), Held()
+    sink.end(None)
+    sink.end(None)
+    sink.hold(watch)
+    sink.release()
+
+    assert watch.times_closed == 1
+    assert ended == [True]
 
 
 async def test_messages_arrive_in_order(stub: Any, watches: Any) -> None:
@@ -300,7 +344,7 @@ async def test_cancelled_stuck_stream_closes_its_watch(
     assert not caplog.records
 
 
-async def stuck(sent: list[int], until: Any) -> None:
+async def stuck(sent: list[int], until: Any, turns: int = 2_000) -> None:
     """Wait until a reader that does not read has stopped a sender."""
     still = 0
     last = -1
@@ -309,7 +353,7 @@ async def stuck(sent: list[int], until: Any) -> None:
         nonlocal still, last
         still = still + 1 if len(sent) == last else 0
         last = len(sent)
-        return last > 1 and still > 2_000
+        return last > 1 and still > turns
 
     await until(stands_still)
 
@@ -407,6 +451,56 @@ async def test_stuck_stream_is_cut_when_the_grace_is_over(
     assert watch.times_closed == 1
     assert not caplog.records
     call.cancel()
+
+
+@pytest.mark.parametrize("error", [None, ReaderTooSlow(7)])
+async def test_unread_ends_cost_their_own_connection(
+    stub: Any, watches: Any, running: Any, until: Any, caplog: Any, error: TickerError | None
+) -> None:
+    """Ended streams that are not read are counted; their connection gets no more, others do, and a cancel frees all."""
+    calls = [stub.WatchStocks(REQUEST) for _ in range(33)]
+    open_watches = [await opened(watches) for _ in calls]
+    for watch in open_watches:
+        await stuck(keep_sending(watch, 10_000, size=6_000), until, turns=200)
+    for watch in open_watches:
+        watch.sink.end(error, [numbered(1)])
+        assert watch.times_closed == 1
+
+    await until(lambda: running.server.unread_streams == 33)
+    status = await status_of_call(stub.WatchStocks(REQUEST))
+    async with grpc.aio.insecure_channel(running.target, options=(("grpc.use_local_subchannel_pool", 1),)) as channel:
+        other = watch_service_pb2_grpc.WatchServiceStub(channel).WatchStocks(REQUEST)
+        (await opened(watches)).sink.send([numbered(2)])
+        assert (await other.read()).opened.watch_id == "2"
+        other.cancel()
+    for call in calls:
+        call.cancel()
+    await until(lambda: running.server.unread_streams == 0)
+
+    assert info_of(status).reason == "STREAM_LIMIT"
+    assert "33 watches of this connection have ended and were not read" in status.message
+    assert any(packed.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for packed in status.details)
+    again = stub.WatchStocks(REQUEST)
+    await opened(watches)
+    again.cancel()
+    await asyncio.wait_for(running.server.stop(60), PATIENCE)
+    assert not caplog.records
+
+
+async def test_unread_end_is_read_in_the_end(stub: Any, watches: Any, running: Any, until: Any) -> None:
+    """A reader that reads again gets what was sent, the last message, and the status; then it counts no more."""
+    call = stub.WatchStocks(REQUEST)
+    watch = await opened(watches)
+    sent = keep_sending(watch, 10_000, size=2_000)
+    await stuck(sent, until)
+    watch.sink.end(ReaderTooSlow(7), [numbered(77)])
+
+    numbers = [int((await call.read()).opened.watch_id) for _ in range(len(sent) + 1)]
+    status = await status_of_call(call)
+    await until(lambda: running.server.unread_streams == 0)
+
+    assert numbers == [*sent, 77]
+    assert info_of(status).reason == "READER_TOO_SLOW"
 
 
 async def test_bytes_that_are_no_request_are_refused(channel: grpc.aio.Channel, watches: Any) -> None:
