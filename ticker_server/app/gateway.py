@@ -24,6 +24,7 @@ from ticker_server.catalog import Catalog, OutboxRelay, Purge, StockDirectory, S
 from ticker_server.clock import Clock, SystemClock
 from ticker_server.errors import DatabaseUnavailable
 from ticker_server.fanout.hub import Hub
+from ticker_server.fanout.lifetimes import Lifetimes
 from ticker_server.fanout.registry import WatchRegistry
 from ticker_server.fanout.scheduler import Scheduler
 from ticker_server.fanout.station import Station
@@ -137,7 +138,9 @@ class Gateway:
         parts.callback(scheduler.close)
         feed = FeedReader(backend.log, self._hub.publish, clock)
         rereader = Rereader(backend.log)
-        station = Station(self._hub, scheduler, clock, feed.status, settings.max_pending_ticks, rereader.add)
+        lifetimes = Lifetimes(round(settings.stream_age * 1e9), random.random)
+        limit = settings.max_pending_ticks
+        station = Station(self._hub, scheduler, clock, feed.status, limit, rereader.add, lifetimes)
         changes = parts.run("changes", backend.changes.run(self._apply, self._reload))
         parts.run("outbox relay", relay.run())
         parts.run("purge", purge.run())

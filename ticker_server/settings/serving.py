@@ -6,14 +6,24 @@ import ipaddress
 import ssl
 from collections.abc import Collection
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from ticker_server.errors import shown
 from ticker_server.settings.deployment import Deployment
+from ticker_server.settings.durations import parse_seconds
 from ticker_server.settings.loading import SettingsError, flag, source
 
 __all__ = ["Settings"]
+
+
+def _age(value: Any) -> float:
+    """Judge the range here, so that a refusal shows what was written and not what it was read as."""
+    seconds = parse_seconds(value) if isinstance(value, str) else float(value)
+    if seconds and not 1 <= seconds <= 86_400:
+        raise ValueError("out of range")
+    return seconds
 
 
 class Settings(Deployment):
@@ -35,6 +45,8 @@ class Settings(Deployment):
     """Answer gRPC reflection, for grpcurl."""
     drain_seconds: float = Field(10.0, ge=0, le=3600, description="a number of seconds from 0 to 3600")
     """How long streams may take to end at a stop, at most."""
+    stream_age: Annotated[float, BeforeValidator(_age)] = Field(1800.0, description="a duration from 1s to 24h, or 0s")
+    """How long a stream lasts, in seconds, give or take a fifth; its reader then comes back. 0 = for ever."""
     max_subscriptions_per_user: int = Field(100, ge=1, description="a whole number from 1 on")
     max_stocks_per_watch: int = Field(1000, ge=1, description="a whole number from 1 on")
     max_pending_ticks: int = Field(10_000, ge=1, description="a whole number from 1 on")

@@ -127,6 +127,30 @@ async def test_stop_ends_watches_as_planned(tmp_path: Path) -> None:
                 assert 0 <= goodbye.reconnect_after.ToNanoseconds() < 10 * 10**9
 
 
+async def test_old_streams_end_as_planned(tmp_path: Path, clock: VirtualClock) -> None:
+    """A stream that has its age is told so and when to come back, and ends with OK; others go on."""
+    async with (
+        running_gateway(tmp_path / "data", clock=clock, stream_age=60.0) as gateway,
+        grpc.aio.insecure_channel(gateway.target) as channel,
+    ):
+        stubs = Stubs(channel)
+        await stubs.create("AAPL")
+        async with stubs.watch(stock_ids=["AAPL"], every_tick=True) as stream:
+            await stream.caught_up()
+            clock.advance(47)
+            async with stubs.watch(stock_ids=["AAPL"], every_tick=True) as younger:
+                await younger.caught_up()
+                clock.advance(25)
+                code = await stream.read_to_end()
+                await stubs.publish("AAPL", "1.5")
+                await younger.updates(1)
+
+    assert code is grpc.StatusCode.OK
+    goodbye = stream.messages[-1].go_away
+    assert goodbye.reason == watch_service_pb2.GO_AWAY_REASON_STREAM_AGE
+    assert 0 <= goodbye.reconnect_after.ToNanoseconds() < 10**9
+
+
 async def test_everything_is_kept_across_a_restart(tmp_path: Path) -> None:
     """A gateway that is started again knows the stocks, their newest prices and numbers, and shows them at once."""
     async with running_gateway(tmp_path) as gateway:

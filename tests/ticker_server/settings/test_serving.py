@@ -24,6 +24,7 @@ def test_defaults() -> None:
     assert settings.reflection
     assert not settings.allow_insecure
     assert settings.drain_seconds == 10
+    assert settings.stream_age == 1800
     assert (settings.log_format, settings.log_level) == (LogFormat.CONSOLE, LogLevel.INFO)
     assert settings.max_subscriptions_per_user == 100
     assert settings.max_stocks_per_watch == 1000
@@ -39,6 +40,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "ALLOW_INSECURE": "true",
         "REFLECTION": "false",
         "DRAIN_SECONDS": "2.5",
+        "STREAM_AGE": "90m",
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "error",
         "MAX_SUBSCRIPTIONS_PER_USER": "1",
@@ -60,6 +62,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "allow_insecure": True,
         "reflection": False,
         "drain_seconds": 2.5,
+        "stream_age": 5400.0,
         "max_subscriptions_per_user": 1,
         "max_stocks_per_watch": 2,
         "max_pending_ticks": 3,
@@ -106,6 +109,10 @@ def test_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("drain_seconds", "-1", "a number of seconds from 0 to 3600"),
         ("drain_seconds", "nan", "a number of seconds from 0 to 3600"),
         ("drain_seconds", "inf", "a number of seconds from 0 to 3600"),
+        ("stream_age", "500ms", "a duration from 1s to 24h, or 0s"),
+        ("stream_age", "25h", "a duration from 1s to 24h, or 0s"),
+        ("stream_age", "30", "a duration from 1s to 24h, or 0s"),
+        ("stream_age", "nan", "a duration from 1s to 24h, or 0s"),
         ("log_format", "xml", "console or json"),
         ("log_level", "loud", "debug, info, warning or error"),
         ("max_subscriptions_per_user", "0", "a whole number from 1 on"),
