@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,16 @@ class Call:
     method: str
     caller: Caller
     context: Context
+    task: asyncio.Task[Any]
+    """Answers the call, its status included, which comes after the handler's return."""
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Call back when the status is out, or the caller is gone.
+
+        The callbacks of a context would do the same, but they keep the context and the call's memory in the C core
+        alive until the garbage collector comes by.
+        """
+        self.task.add_done_callback(lambda _: callback())
 
     @property
     def fields(self) -> dict[str, str]:
@@ -41,23 +52,25 @@ class Calls:
         self._idle.set()
 
     def begin(self, method: str, context: Context) -> Call:
-        """Return the call that a context belongs to, under a new request id."""
+        """Return the call that the running task answers, under a new request id."""
+        task = asyncio.current_task()
+        assert task is not None
         self._count += 1
         self._idle.clear()
-        # The handler's return is too early: grpc.aio sends the status after it.
-        context.add_done_callback(self._end)  # type: ignore[arg-type]  # the stubs take no function
         caller = Caller(
             peer=context.peer(),
             request_id=secrets.token_hex(8),
             deadline=_deadline(context.time_remaining(), self._clock.wall()),
         )
-        return Call(method, caller, context)
+        call = Call(method, caller, context, task)
+        call.when_over(self._end)
+        return call
 
     async def idle(self) -> None:
         """Wait until no call is being answered."""
         await self._idle.wait()
 
-    def _end(self, ctx: Context) -> None:  # noqa: ARG002 - grpc.aio passes it
+    def _end(self) -> None:
         self._count -= 1
         if not self._count:
             self._idle.set()

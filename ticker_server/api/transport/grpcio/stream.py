@@ -126,8 +126,7 @@ def stream_handler(
         call = calls.begin(name, context)
         message = await decoded(request, request_type, context)
         passage = gate.enter(call.caller.peer)
-        # The handler's return is too early, as for the calls.
-        context.add_done_callback(lambda _: passage.leave())  # type: ignore[arg-type]  # the stubs take no function
+        call.when_over(passage.leave)
         await answered(call, _watch(method, message, call, passage))
 
     return grpc.unary_stream_rpc_method_handler(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,11 +13,10 @@ METHOD = "/ticker.v1.StockService/GetStock"
 
 
 class FakeContext:
-    """A context with so many seconds left, which a test ends by hand."""
+    """A context with so many seconds left."""
 
     def __init__(self, remaining: float | None = None) -> None:
         self.remaining = remaining
-        self.end: Callable[[], None] = lambda: None
 
     def time_remaining(self) -> float | None:
         """Return the seconds that are left."""
@@ -28,10 +26,6 @@ class FakeContext:
         """Return an address."""
         return "ipv4:192.0.2.1:1234"
 
-    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        """Let `end` call back."""
-        self.end = lambda: callback(self)
-
 
 @pytest.fixture
 def calls(clock: Any) -> Calls:
@@ -39,7 +33,7 @@ def calls(clock: Any) -> Calls:
     return Calls(clock)
 
 
-def test_call_knows_its_caller(calls: Any, clock: Any) -> None:
+async def test_call_knows_its_caller(calls: Any, clock: Any) -> None:
     """A call has its peer, an id of its own, and the instant of its deadline."""
     first, second = calls.begin(METHOD, FakeContext(1.5)), calls.begin(METHOD, FakeContext())
 
@@ -55,15 +49,26 @@ def test_call_knows_its_caller(calls: Any, clock: Any) -> None:
 
 
 async def test_calls_are_idle_when_the_last_has_ended(calls: Any) -> None:
-    """Who waits for the calls to end waits for all of them."""
+    """Who waits for the calls to end waits for the tasks of all of them, and is told of each end."""
+    over: list[int] = []
+
+    async def answer(number: int, end: asyncio.Event) -> None:
+        calls.begin(METHOD, FakeContext()).when_over(lambda: over.append(number))
+        await end.wait()
+
     await calls.idle()
-    contexts = [FakeContext(), FakeContext()]
-    for context in contexts:
-        calls.begin(METHOD, context)
+    ends = [asyncio.Event(), asyncio.Event()]
+    answers = [asyncio.create_task(answer(number, end)) for number, end in enumerate(ends)]
+    await asyncio.sleep(0)
     waiting = asyncio.ensure_future(calls.idle())
 
-    contexts[0].end()
+    ends[0].set()
+    await answers[0]
     await asyncio.sleep(0)
     assert not waiting.done()
-    contexts[1].end()
+    assert over == [0]
+    ends[1].set()
     await waiting
+    await asyncio.wait(answers)
+
+    assert over == [0, 1]

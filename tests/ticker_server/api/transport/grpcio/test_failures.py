@@ -40,9 +40,11 @@ def context() -> RecordingContext:
 
 
 @pytest.fixture
-def call(context: Any) -> Call:
+async def call(context: Any) -> Call:
     """A call in that context."""
-    return Call(METHOD, Caller(peer="ipv4:192.0.2.1:1234", request_id="r1"), context)
+    task = asyncio.current_task()
+    assert task is not None
+    return Call(METHOD, Caller(peer="ipv4:192.0.2.1:1234", request_id="r1"), context, task)
 
 
 async def fail(error: BaseException) -> None:
