@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from ticker.v1 import watch_service_pb2
 
 from ticker_server.api.caller import Caller
+from ticker_server.api.transport.grpcio.batch import Batch
 from ticker_server.api.transport.grpcio.calls import Call, Calls, Context
 from ticker_server.api.transport.grpcio.failures import answered
 from ticker_server.api.transport.grpcio.gate import Passage, StreamGate
@@ -107,7 +108,7 @@ class StreamSink:
             raise self._error
 
     async def _write_message(self, write: Callable[[bytes], Awaitable[None]]) -> None:
-        writing = write(self._message)
+        writing = Batch(write(self._message))
         self._message, self._is_writing = b"", True
         await writing
         self._is_writing = False
