@@ -50,7 +50,7 @@ class CatchUp:
         self.told = 0
         self._watch = watch
         self._station = station
-        self._join = join
+        self._join: Callable[[Following], None] = join
         self._end_time = end_time
         self._replays: dict[str, Replay] = {}
         # Those with something to tell, in the order of it.
@@ -89,7 +89,7 @@ class CatchUp:
     def close(self) -> None:
         """Want nothing more of the log, and leave the watch."""
         self._stop_rereading()
-        self._watch = GONE
+        self._watch, self._join = GONE, _ignore
         for each in (self.followings, self._replays, self._ready, self._rereadings):
             each.clear()
 
@@ -196,3 +196,7 @@ class CatchUp:
     def _set_room(self, *, has_room: bool) -> None:
         for rereading in self._rereadings:
             rereading.set_room(has_room=has_room)
+
+
+def _ignore(_following: Following) -> None:
+    """Stand in for `join` after the end."""

@@ -174,6 +174,7 @@ class Roster:
         for lane in self._lanes.values():
             lane.close()
         self._station.scheduler.cancel(self)
+        self._put = self._pending.put
         for each in (self.followings, self._lanes, self._due_lanes, self._unsnapped):
             each.clear()
         self.watch = GONE

@@ -10,7 +10,9 @@ from ticker.v1 import watch_service_pb2 as wire
 
 from tests.support.fanout_rig import SECOND, USER, FanoutRig
 from ticker_server.errors import UserNotFound
+from ticker_server.fanout.catch_up import CatchUp
 from ticker_server.fanout.departure import Departure
+from ticker_server.fanout.ending import Ending
 from ticker_server.fanout.heartbeat import Heartbeat
 from ticker_server.fanout.lifetimes import Lifetimes
 from ticker_server.fanout.pieces import ChangeKind
@@ -169,7 +171,7 @@ def test_ended_watch_is_freed_at_once() -> None:
     try:
         before = of_watches()  # those of other tests
         sink = rig.watch_user(rig.subscription("A"), rig.subscription("B", EVERY_TICK))
-        assert of_watches() == before + 4
+        assert of_watches() == before + 6
         reconnect_after(rig)
         sink.on_writable = lambda: None  # as a transport forgets what it calls
 
@@ -181,4 +183,4 @@ def test_ended_watch_is_freed_at_once() -> None:
 
 def of_watches() -> int:
     """Return how many objects there are that watches consist of."""
-    return sum(isinstance(each, Watch | Roster | Heartbeat | Departure) for each in gc.get_objects())
+    return sum(isinstance(each, Watch | Roster | CatchUp | Heartbeat | Ending | Departure) for each in gc.get_objects())
