@@ -46,8 +46,8 @@ def _ill_formed(position: watch_service_pb2.Position) -> str:
         return f"{shown(position.stock_id)} is not a stock id"
     if position.user_id and not USER_ID.fullmatch(position.user_id):
         return f"{shown(position.user_id)} is not a user id"
-    if not position.sequence:
-        return f"the position of stock {shown(position.stock_id)} has no sequence; leave the stock out for a snapshot"
+    if position.tick_number and not position.sequence:
+        return f"the position of stock {shown(position.stock_id)} has a tick_number and no sequence"
     return ""
 
 

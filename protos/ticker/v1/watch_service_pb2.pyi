@@ -312,7 +312,8 @@ class Resume(_message.Message):
 
     With every tick, the first update is the first one after the position. With a frequency it is the newest one, and the
     tick numbers say how many were superseded. If the log no longer holds what comes after a position, or is another log,
-    a gap says so first. A watched stock without a position starts with a snapshot.
+    a gap says so first. A watched stock without a position starts with a snapshot; on a watch of `"*"` with every tick,
+    with its first tick, because it was created after the earlier watch ended.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -323,7 +324,7 @@ class Resume(_message.Message):
     """The `opened.log_epoch` of the earlier watch. Required."""
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]:
-        """The last update that was seen of each stock."""
+        """The last update that was seen of each stock, or that there was none yet."""
 
     def __init__(
         self,
@@ -341,7 +342,10 @@ Global___Resume: _TypeAlias = Resume  # noqa: Y015
 
 @_typing.final
 class Position(_message.Message):
-    """The last update that a reader saw of one stock."""
+    """The last update that a reader saw of one stock; or, with `sequence` and `tick_number` 0, that the reader knows that
+    the stock had no price yet (`WatchedStock.has_price` was false, and no update came). Then every tick gets its first
+    tick and all after it, and a frequency the newest one, which superseded all before it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -352,9 +356,9 @@ class Position(_message.Message):
     stock_id: _builtins.str
     """The stock. It must be one of the watch. Required."""
     sequence: _builtins.int
-    """The `sequence` of that update. Required."""
+    """The `sequence` of that update. 0 only together with `tick_number` 0: there was none yet."""
     tick_number: _builtins.int
-    """The `tick_number` of that update."""
+    """The `tick_number` of that update. 0 if the update had none."""
     user_id: _builtins.str
     """The user to whom that update went. Required on a watch of several users; otherwise the user of the watch or empty."""
     def __init__(

@@ -35,13 +35,14 @@ def judge(
     [
         (Position(stock_id="A", sequence=1, tick_number=1), {"stocks": ("A",)}),
         (Position(stock_id="A", sequence=1), {"stocks": ("A",)}),
+        (Position(stock_id="A"), {"stocks": ("A",)}),
         (Position(stock_id="Z", sequence=1), {"stocks": ("*",), "all_stocks": True}),
         (Position(stock_id="A", sequence=1), {"users": ("ana",)}),
         (Position(stock_id="A", sequence=1, user_id="ana"), {"users": ("ana", "bob")}),
     ],
 )
 def test_position_is_taken(position: watch_service_pb2.Position, options: dict[str, object]) -> None:
-    """A position of something that is watched is taken."""
+    """A position of something that is watched is taken; without numbers it says that there was no price yet."""
     assert judge(position, **options) == []  # type: ignore[arg-type]
 
 
@@ -49,7 +50,11 @@ def test_position_is_taken(position: watch_service_pb2.Position, options: dict[s
     ("position", "options", "told"),
     [
         (Position(stock_id="a", sequence=1), {"stocks": ("A",)}, '"a" is not a stock id'),
-        (Position(stock_id="A"), {"stocks": ("A",)}, 'the position of stock "A" has no sequence'),
+        (
+            Position(stock_id="A", tick_number=1),
+            {"stocks": ("A",)},
+            'the position of stock "A" has a tick_number and no sequence',
+        ),
         (Position(stock_id="B", sequence=1), {"stocks": ("A",)}, 'stock "B" is not watched'),
         (Position(stock_id="A", sequence=1, user_id="@"), {"users": ("ana",)}, '"@" is not a user id'),
         (Position(stock_id="A", sequence=1, user_id="bob"), {"users": ("ana",)}, 'user "bob" is not watched'),
