@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ticker_client.events import CaughtUp, Event, Opened, StockDeleted, StockLeft, Update
+from collections.abc import Iterable
+
+from ticker_client.events import (
+    CaughtUp,
+    Event,
+    Opened,
+    StockChanged,
+    StockDeleted,
+    StockJoined,
+    StockLeft,
+    Update,
+    WatchedStock,
+)
 from ticker_client.resume import Position, Resume
 
 __all__ = ["Bookmark"]
@@ -32,6 +44,9 @@ class Bookmark:
                 self._latest[event.stock_id] = Position(event.stock_id, event.sequence, event.tick_number)
             case Opened():
                 self._open(event.log_epoch)
+                self._begin(event.stocks)
+            case StockJoined() | StockChanged():
+                self._begin([event.stock])
             case StockLeft() | StockDeleted():
                 self._latest.pop(event.stock_id, None)
             case CaughtUp() if self._new_epoch is not None:
@@ -49,3 +64,9 @@ class Bookmark:
             self._new_epoch, self._new_positions = None, {}
         elif log_epoch != self._new_epoch:
             self._new_epoch, self._new_positions = log_epoch, {}
+
+    def _begin(self, stocks: Iterable[WatchedStock]) -> None:
+        """Note which stocks have no price yet: their first tick is news, whenever it comes."""
+        for stock in stocks:
+            if not stock.has_price:
+                self._latest.setdefault(stock.stock_id, Position(stock.stock_id, 0, 0))

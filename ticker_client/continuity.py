@@ -36,6 +36,10 @@ class _Seen:
     told: int = 0
     """The last tick number that was told to be missing, until a later one comes; 0 = none."""
     followed: bool = True
+    unpriced: bool = False
+    """Whether the server said that the stock has no price, and nothing came since."""
+    was_left: bool = False
+    """Whether it was not followed for a while: its numbers may go on from a former life of the stock."""
     resumed: bool = False
     """Whether the stream is a new one, and nothing of the stock has come on it yet."""
     owed: GapReason | None = None
@@ -61,9 +65,12 @@ class Continuity:
         """Note that the watch follows a stock from now on, or in another way."""
         seen = self._seen.get(stock_id)
         if seen is None:
-            self._seen[stock_id] = _Seen(every_tick, next_number=None if has_price else 1)
-        else:
-            seen.every_tick, seen.followed = every_tick, True
+            seen = self._seen[stock_id] = _Seen(every_tick)
+        seen.every_tick, seen.followed = every_tick, True
+        if not has_price and not seen.sequence:
+            seen.unpriced = True
+            if not seen.was_left:
+                seen.next_number = 1
 
     def change(self, stock_id: str, *, every_tick: bool, has_price: bool) -> None:
         """Note that the watch follows a stock in another way, as the stream says: its accounting starts anew."""
@@ -74,23 +81,24 @@ class Continuity:
         """Note that the watch does not follow a stock: whatever comes after that cannot be counted."""
         seen = self._seen.get(stock_id)
         if seen is not None:
-            seen.followed = seen.resumed = False
-            seen.next_number, seen.told, seen.owed = None, 0, None
+            seen.followed = seen.resumed = seen.unpriced = False
+            seen.was_left, seen.next_number, seen.told, seen.owed = True, None, 0, None
 
     def positions(self) -> tuple[Position, ...]:
-        """Return the last update of each stock that is followed."""
+        """Return the last update of each stock that is followed, or that it had no price yet."""
         return tuple(
             Position(stock_id, seen.sequence, seen.number)
             for stock_id, seen in self._seen.items()
-            if seen.followed and seen.sequence
+            if seen.followed and (seen.sequence or seen.unpriced)
         )
 
     def restore(self, positions: Iterable[Position]) -> None:
         """Take over what an earlier watch has seen."""
         for position in positions:
-            number = position.tick_number
+            sequence, number = position.sequence, position.tick_number
+            is_counted = number or not sequence
             self._seen[position.stock_id] = _Seen(
-                self._every_tick, position.sequence, number, next_number=number + 1 if number else None
+                self._every_tick, sequence, number, number + 1 if is_counted else None, unpriced=not sequence
             )
 
     def reopen(self) -> None:
@@ -99,10 +107,15 @@ class Continuity:
             seen.resumed = seen.followed
 
     def start_anew(self, reason: GapReason) -> None:
-        """Forget all numbers, because they mean nothing any longer; whatever was missed can only be told so."""
+        """Forget all numbers, because they mean nothing any longer; whatever was missed can only be told so.
+
+        Where the stock had no price before, its numbers begin with 1 all the same.
+        """
         for stock_id, seen in self._seen.items():
-            owed = reason if seen.sequence else seen.owed
-            self._seen[stock_id] = _Seen(seen.every_tick, followed=seen.followed, owed=owed)
+            owed, first = reason if seen.sequence else seen.owed, 1 if seen.unpriced else None
+            self._seen[stock_id] = _Seen(
+                seen.every_tick, next_number=first, followed=seen.followed, resumed=seen.unpriced, owed=owed
+            )
 
     def owed(self) -> Iterator[Gap]:
         """Yield a gap for each followed stock whose loss was not told yet; from now on it is."""
@@ -152,7 +165,7 @@ class Continuity:
             owed = owed or GapReason.UNEXPLAINED
         seen.sequence, seen.number, seen.told = sequence, number, 0
         seen.next_number = number + 1 if number else None
-        seen.resumed, seen.owed = False, None
+        seen.resumed, seen.unpriced, seen.owed = False, False, None
         if owed is not None:
             return Accounted(gap=Gap(stock_id, 0, 0, owed), is_replay=is_replay)
         if expected is None or number == expected:

@@ -13,12 +13,12 @@ __all__ = ["Position", "Resume"]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last update of a stock that a reader has seen."""
+    """The last update of a stock that a reader has seen; both numbers are 0 if the stock had no price yet."""
 
     stock_id: str
     sequence: int
     tick_number: int
-    """0 = the update had none."""
+    """0 = the update had none, or there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Resume:
     log_epoch: str = ""
     """The identity of the price log; empty = nothing was seen yet, and a watch begins afresh."""
     positions: tuple[Position, ...] = ()
-    """One for each stock of which an update was seen."""
+    """One for each stock of which an update was seen, or which had no price yet."""
 
     def to_json(self) -> str:
         """Return it as one JSON object: `{"log_epoch": ..., "positions": {STOCK_ID: [SEQUENCE, TICK_NUMBER], ...}}`."""

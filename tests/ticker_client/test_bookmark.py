@@ -7,11 +7,37 @@ from datetime import timedelta
 
 from tests.ticker_client.messages import stock_update
 from ticker_client.bookmark import Bookmark
-from ticker_client.events import CaughtUp, Event, Gap, GapReason, Opened, StockDeleted, StockLeft, Update, UpdateKind
+from ticker_client.events import (
+    CaughtUp,
+    Event,
+    Gap,
+    GapReason,
+    Opened,
+    StockDeleted,
+    StockJoined,
+    StockLeft,
+    Update,
+    UpdateKind,
+    WatchedStock,
+)
 from ticker_client.resume import Position, Resume
 
 OPENED = Opened("w-1", "e-1", (), (), timedelta(seconds=5), None, "1")
 REPLACED = replace(OPENED, log_epoch="e-2")
+
+
+def unpriced(stock_id: str) -> WatchedStock:
+    """Return a stock that has no price yet."""
+    return WatchedStock(
+        stock_id,
+        stock_id,
+        "USD",
+        frequency=None,
+        every_tick=True,
+        open_now=True,
+        next_open_time=None,
+        has_price=False,
+    )
 
 
 def update(stock_id: str, number: int) -> Update:
@@ -60,4 +86,16 @@ def test_a_new_log_counts_once_it_is_caught_up() -> None:
     )
     assert after(REPLACED, update("A", 1), OPENED, update("A", 8), CaughtUp(), resume=resume) == Resume(
         "e-1", (Position("A", 80, 8),)
+    )
+
+
+def test_that_there_is_no_price_yet_is_a_place_too() -> None:
+    """A stock without a price stands before its first tick, until one is taken; what was taken once is not forgotten."""
+    opened = replace(OPENED, stocks=(unpriced("A"), unpriced("B")))
+
+    assert after(opened, StockJoined(unpriced("C")), update("B", 1), opened, StockLeft("C")) == Resume(
+        "e-1", (Position("A", 0, 0), Position("B", 10, 1))
+    )
+    assert after(opened, replace(opened, log_epoch="e-2"), CaughtUp()) == Resume(
+        "e-2", (Position("A", 0, 0), Position("B", 0, 0))
     )

@@ -250,13 +250,56 @@ def test_a_change_on_the_new_stream_restarts_the_accounting() -> None:
 def test_positions_are_those_of_followed_stocks() -> None:
     """A stock has a position once an update of it came, and as long as it is followed."""
     continuity = following(every_tick=True, snapshot=7)
-    continuity.follow("MSFT", every_tick=True, has_price=False)
+    continuity.follow("MSFT", every_tick=True, has_price=True)
     assert continuity.positions() == (Position("AAPL", 70, 7),)
     continuity.leave("AAPL")
     assert continuity.positions() == ()
     continuity.reopen()
     continuity.follow("AAPL", every_tick=True, has_price=True)
     assert account(continuity, 9, SNAPSHOT) == IN_ORDER
+
+
+def test_a_stock_without_a_price_has_a_position_of_zeros() -> None:
+    """That there was no price yet is a position, from `follow` to the first update, and in one log only."""
+    continuity = following(every_tick=True)
+    before = continuity.positions()
+    continuity.reopen()
+    continuity.follow("AAPL", every_tick=True, has_price=True)
+    away = continuity.positions()
+    account(continuity, 1)
+
+    assert before == away == (Position("AAPL", 0, 0),)
+    assert continuity.positions() == (Position("AAPL", 10, 1),)
+    left, replaced = following(every_tick=True), following(every_tick=True)
+    left.leave("AAPL")
+    replaced.start_anew(GapReason.LOG_REPLACED)
+    assert left.positions() == replaced.positions() == ()
+
+
+def test_the_first_tick_after_a_position_of_zeros_is_tick_one() -> None:
+    """What an earlier watch knew to have no price is counted from 1, as a gap or as what was superseded."""
+    for every_tick, expected in ((True, unexplained(1, 3)), (False, Accounted(superseded=3))):
+        continuity = Continuity(every_tick=every_tick)
+        continuity.restore([Position("AAPL", 0, 0)])
+        continuity.reopen()
+        assert account(continuity, 4, UpdateKind.REPLAY) == expected
+
+
+def test_a_stock_without_a_price_is_counted_from_one_in_another_log() -> None:
+    """A stock that had no price before or after the log was replaced begins with tick 1 in the new one."""
+    for snapshot in (0, 7):
+        continuity = following(every_tick=True, snapshot=snapshot)
+        continuity.start_anew(GapReason.LOG_REPLACED)
+        list(continuity.owed())
+        continuity.follow("AAPL", every_tick=True, has_price=False)
+        assert continuity.positions() == (Position("AAPL", 0, 0),)
+        assert account(continuity, 3) == unexplained(1, 2)
+    continuity = following(every_tick=True)
+    continuity.start_anew(GapReason.LOG_REPLACED)
+    continuity.follow("AAPL", every_tick=True, has_price=True)
+    told = account(continuity, 3, SNAPSHOT)
+    assert told is not None
+    assert told.gap == unexplained(1, 2).gap
 
 
 def test_restored_positions_demand_what_comes_next() -> None:

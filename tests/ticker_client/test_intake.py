@@ -187,39 +187,43 @@ def test_caught_up_and_go_away_are_remembered() -> None:
     assert taken.events[0] == StockLeft("AAPL")
 
 
-def _messages_after(position: int, newest: int, oldest: int, *, every_tick: bool) -> list[WatchStocksResponse]:
-    """Return what a server sends to a reader at a tick number, whose log begins at `oldest`."""
-    messages = [opened(watched("AAPL", every_tick=every_tick))]
-    if position and oldest > position + 1:
-        messages.append(gap("AAPL", position + 1, oldest - 1, wire.GAP_REASON_LOG_TRUNCATED))
-    numbers = (
-        range(max(position + 1, oldest), newest + 1) if every_tick else range(max(position + 1, newest), newest + 1)
-    )
-    if not position:
+def _messages_after(position: int | None, newest: int, oldest: int, *, every_tick: bool) -> list[WatchStocksResponse]:
+    """Return what a server sends to a reader at a tick number, 0 = before the first, whose log begins at `oldest`."""
+    messages = [opened(watched("AAPL", every_tick=every_tick, has_price=newest > 0))]
+    if position is None and newest:
         messages.append(updates(stock_update("AAPL", newest), kind=SNAPSHOT))
-    else:
-        messages += [updates(stock_update("AAPL", number), kind=REPLAY) for number in numbers]
+    elif position is not None:
+        if oldest > position + 1:
+            messages.append(gap("AAPL", position + 1, oldest - 1, wire.GAP_REASON_LOG_TRUNCATED))
+        first = max(position + 1, oldest if every_tick else newest)
+        messages += [updates(stock_update("AAPL", number), kind=REPLAY) for number in range(first, newest + 1)]
     return [*messages, caught_up(), updates(stock_update("AAPL", newest + 1))]
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 9)), max_size=12),
+    st.integers(0, 1),
     st.booleans(),
 )
-def test_every_tick_is_told_once_across_any_cuts(streams: list[tuple[int, int, int]], every_tick: bool) -> None:  # noqa: FBT001 - drawn
-    """However often streams are cut, and the log truncated: each tick is delivered, superseded or in one gap."""
+def test_every_tick_is_told_once_across_any_cuts(
+    streams: list[tuple[int, int, int]],
+    newest: int,
+    every_tick: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """However often streams are cut, and the log truncated: each tick is delivered, superseded or in one gap.
+
+    The stock may have no price at first, and get it while the reader is away.
+    """
     buffer = EventBuffer(capacity=10_000, lag_policy=LagPolicy.CONFLATE)
     intake = Intake(buffer, Continuity(every_tick=every_tick))
     accounted: list[int] = []
-    newest, oldest = 1, 1
-    for cut, more, truncated in [(99, 0, 0), *streams, (99, 0, 0)]:
-        newest, oldest = newest + more, min(newest + more, oldest + truncated)
+    oldest = 1
+    for cut, more, truncated in [(99 if newest else 1, 0, 0), *streams, (99, 0, 0)]:
+        newest, oldest = newest + more, max(1, min(newest + more, oldest + truncated))
         positions = intake.resume().positions
         intake.begin()
-        sent = _messages_after(positions[0].tick_number if positions else 0, newest, oldest, every_tick=every_tick)[
-            :cut
-        ]
-        for message in sent:
+        position = positions[0].tick_number if positions else None
+        for message in _messages_after(position, newest, oldest, every_tick=every_tick)[:cut]:
             intake.take(message)
             while (event := buffer.take()) is not None:
                 if isinstance(event, Update):

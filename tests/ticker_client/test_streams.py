@@ -326,6 +326,28 @@ async def test_another_price_log_without_the_stock_is_told_as_well(
     assert told(events)[3:] == [Gap("AAPL", 0, 0, GapReason.LOG_REPLACED), CaughtUp, Reconnected]
 
 
+@pytest.mark.parametrize("every_tick", [True, False])
+async def test_the_first_ticks_may_come_during_a_break(
+    server: ScriptedServer, ticker: TickerClient, *, every_tick: bool
+) -> None:
+    """A stock that had no price is resumed before its first tick, as often as streams break, and by the next program."""
+    empty = watched("AAPL", every_tick=every_tick, has_price=False)
+    stock = watched("AAPL", every_tick=every_tick)
+    first = resumed(*((1, 2) if every_tick else (2,)), stock=stock)
+    play(server, [opened(empty), caught_up(), LOST], [opened(stock), LOST], first, first)
+    async with ticker.watch("AAPL", every_tick=every_tick, reconnect=Pauses().reconnect()) as watch:
+        events = await events_until(watch, Disconnected)
+        kept = watch.resume.to_json()
+        events += await events_until(watch, Reconnected)
+    async with ticker.watch("AAPL", every_tick=every_tick, resume=Resume.from_json(kept)) as watch:
+        again = await events_until(watch, CaughtUp)
+
+    expected: list[object] = [("AAPL", 1, 0), ("AAPL", 2, 0)] if every_tick else [("AAPL", 2, 1)]
+    assert told(events) == [CaughtUp, Disconnected, *expected, CaughtUp, Reconnected]
+    assert told(again) == [*expected, CaughtUp]
+    assert resumes(server) == [None, *[at(("AAPL", 0))] * 3]
+
+
 @pytest.mark.parametrize(
     ("stock", "number", "expected"),
     [
