@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from ticker_client.errors import InvalidArgument
 from ticker_client.events import LagPolicy
 from ticker_client.instants import duration_of
 from ticker_client.reconnection import Reconnect
+from ticker_client.replay import ask_for_past
 from ticker_client.resume import Resume
 from ticker_client.watch import Watch
 
@@ -88,6 +90,8 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
         lag_policy: LagPolicy | None = None,
         heartbeat: timedelta | None = None,
         buffer_size: int = 100_000,
+        start_time: datetime | int | None = None,
+        end_time: datetime | int | None = None,
         resume: Resume | None = None,
         reconnect: Reconnect | bool = True,
     ) -> Watch:
@@ -102,21 +106,41 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
                 default is CONFLATE.
             heartbeat: time between heartbeats, 1-60 s; the default is 5 s.
             buffer_size: how many every-tick updates may wait here, beyond the newest of each stock.
+            start_time: begin in the past, with the ticks that were accepted from this instant on: they come as fast as
+                they are taken, as REPLAY, and then it goes on live. A datetime with a zone, or nanoseconds since the
+                epoch. Only with `stock_ids` and `every_tick`.
+            end_time: where a replay ends, as `start_time`: ticks that were accepted at this instant or later are not
+                delivered, and after the GoAway REPLAY_COMPLETE the iteration ends. The default is not to end.
             resume: where to go on, as `watch.resume` of an earlier watch said; what it says of stocks that this watch
-                does not follow does not count. The default is to begin with the newest price of each stock.
+                does not follow does not count. The default is to begin with the newest price of each stock. It comes
+                before `start_time`: a program that restarts gives both. Where it does not say all of it, because a
+                stock has no position or there is an `end_time`, the watch begins at `start_time` again, and what was
+                seen is left out.
             reconnect: whether, and by which pauses, the watch comes back; False = it ends with its stream.
+
+        Raises:
+            InvalidArgument: what was asked for does not go together.
+            ValueError: a time has no zone.
         """
+        request = self._request_of(stock_ids, frequency, every_tick=every_tick)
+        request.lag_policy = _LAG_POLICIES[lag_policy]
+        ask_for_past(request, start_time, end_time)
+        if heartbeat is not None:
+            request.heartbeat_interval.CopyFrom(duration_of(heartbeat))
+        if reconnect is True:
+            reconnect = Reconnect()
+        return Watch(self._connection, request, buffer_size=buffer_size, resume=resume, reconnect=reconnect or None)
+
+    def _request_of(
+        self, stock_ids: Sequence[str], frequency: timedelta | None, *, every_tick: bool
+    ) -> wire.WatchStocksRequest:
         if every_tick and frequency is not None:
             raise InvalidArgument("INVALID_CADENCE", "every_tick and frequency exclude each other")
-        request = wire.WatchStocksRequest(stock_ids=stock_ids, lag_policy=_LAG_POLICIES[lag_policy])
+        request = wire.WatchStocksRequest(stock_ids=stock_ids)
         if not stock_ids and (user := self._user(None)):
             request.user_ids.append(user)
         if every_tick:
             request.every_tick = True
         elif frequency is not None:
             request.frequency.CopyFrom(duration_of(frequency))
-        if heartbeat is not None:
-            request.heartbeat_interval.CopyFrom(duration_of(heartbeat))
-        if reconnect is True:
-            reconnect = Reconnect()
-        return Watch(self._connection, request, buffer_size=buffer_size, resume=resume, reconnect=reconnect or None)
+        return request

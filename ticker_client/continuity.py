@@ -59,13 +59,14 @@ class Continuity:
 
     def __init__(self, *, every_tick: bool) -> None:
         self._every_tick = every_tick
+        self._owed_to_all: GapReason | None = None
         self._seen: dict[str, _Seen] = {}
 
     def follow(self, stock_id: str, *, every_tick: bool, has_price: bool) -> None:
         """Note that the watch follows a stock from now on, or in another way."""
         seen = self._seen.get(stock_id)
         if seen is None:
-            seen = self._seen[stock_id] = _Seen(every_tick)
+            seen = self._seen[stock_id] = _Seen(every_tick, owed=self._owed_to_all if has_price else None)
         seen.every_tick, seen.followed = every_tick, True
         if not has_price and not seen.sequence:
             seen.unpriced = True
@@ -106,19 +107,23 @@ class Continuity:
         for seen in self._seen.values():
             seen.resumed = seen.followed
 
-    def start_anew(self, reason: GapReason) -> None:
+    def start_anew(self, reason: GapReason, *, wholly: bool = False) -> None:
         """Forget all numbers, because they mean nothing any longer; whatever was missed can only be told so.
 
-        Where the stock had no price before, its numbers begin with 1 all the same.
+        Where the stock had no price before, its numbers begin with 1 all the same. With `wholly` something may be
+        missing of every other stock, whether anything of it was seen or not.
         """
+        self._owed_to_all = reason if wholly else None
         for stock_id, seen in self._seen.items():
-            owed, first = reason if seen.sequence else seen.owed, 1 if seen.unpriced else None
+            is_owed = seen.sequence or (wholly and not seen.unpriced)
+            owed, first = reason if is_owed else seen.owed, 1 if seen.unpriced else None
             self._seen[stock_id] = _Seen(
                 seen.every_tick, next_number=first, followed=seen.followed, resumed=seen.unpriced, owed=owed
             )
 
     def owed(self) -> Iterator[Gap]:
         """Yield a gap for each followed stock whose loss was not told yet; from now on it is."""
+        self._owed_to_all = None
         for stock_id, seen in self._seen.items():
             if seen.owed is not None and seen.followed:
                 yield Gap(stock_id, 0, 0, seen.owed)

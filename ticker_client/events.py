@@ -198,7 +198,7 @@ class CaughtUp:
     """The state of every stock has been told; what comes from now on is live."""
 
     replayed_count: int = 0
-    """How many ticks of the past the server sent, because the watch was resumed."""
+    """How many ticks of the past came, because the watch was resumed or began in the past; without repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class Reconnected:
     reason: str
     """Why that one ended: the reason of an error, or of a GoAway."""
     replayed_count: int
-    """How many ticks of the time between the server sent."""
+    """How many ticks of the time between came; without repeats."""
 
 
 Event = (

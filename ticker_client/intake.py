@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
+from ticker.v1 import tick_pb2
 from ticker.v1 import watch_service_pb2 as wire
 
 from ticker_client.buffer import EventBuffer
@@ -27,6 +29,7 @@ from ticker_client.events import (
 )
 from ticker_client.instants import nanoseconds_of
 from ticker_client.reasons import GapReason
+from ticker_client.replay import Replay
 from ticker_client.resume import Resume
 
 __all__ = ["HEARTBEATS_PER_PROMISE", "Intake"]
@@ -42,9 +45,17 @@ class Intake:
     happened on a stream: StockJoined, StockChanged, StockLeft.
     """
 
-    def __init__(self, buffer: EventBuffer, continuity: Continuity, resume: Resume | None = None) -> None:
+    def __init__(
+        self,
+        buffer: EventBuffer,
+        continuity: Continuity,
+        resume: Resume | None = None,
+        replay: Replay | None = None,
+    ) -> None:
         self._buffer = buffer
         self._continuity = continuity
+        self.replay = replay
+        """How far the watch has come in the past that it asked for; None = it did not ask."""
         self._feed = FeedState.LIVE
         self._followed: dict[str, WatchedStock] = {}
         self._unconfirmed: dict[str, None] = {}
@@ -59,7 +70,8 @@ class Intake:
         self.caught_up = False
         """Whether every stock's state has been told on this stream."""
         self.replayed_count = 0
-        """How many ticks of the past the stream brought."""
+        """How many ticks of the past the stream brought, without those that were seen before."""
+        self._repeated_count = 0
         self.go_away: GoAway | None = None
         """Why the server is about to end the stream."""
         self.next_within = timedelta()
@@ -75,9 +87,19 @@ class Intake:
         """Note that another stream begins."""
         self._is_another = self.opened is not None
         self.is_open = self.caught_up = False
-        self.replayed_count, self.go_away, self.next_within = 0, None, timedelta()
+        self.replayed_count, self._repeated_count, self.go_away, self.next_within = 0, 0, None, timedelta()
         self._unconfirmed |= dict.fromkeys(self._followed)
         self._continuity.reopen()
+
+    @property
+    def followed(self) -> Collection[str]:
+        """The stocks that the watch follows, as far as streams have named them."""
+        return self._followed.keys()
+
+    @property
+    def refused(self) -> set[str]:
+        """The stocks that the newest stream refused."""
+        return set() if self.opened is None else {refusal.stock_id for refusal in self.opened.refusals}
 
     def resume(self) -> Resume:
         """Return from where the next stream has to go on."""
@@ -112,7 +134,7 @@ class Intake:
     def _take_opened(self, message: wire.Opened) -> None:
         opened = opened_of(message)
         if self._log_epoch and opened.log_epoch != self._log_epoch:
-            self._continuity.start_anew(GapReason.LOG_REPLACED)
+            self._continuity.start_anew(GapReason.LOG_REPLACED, wholly=self.replay is not None)
         self._log_epoch = opened.log_epoch
         self._buffer.put(opened)
         for stock in opened.stocks:
@@ -155,16 +177,17 @@ class Intake:
         self._unconfirmed.clear()
         for gap in self._continuity.owed():
             self._buffer.put_gap(gap)
-        self.caught_up, self.replayed_count = True, message.replayed_count
-        self._buffer.put(CaughtUp(message.replayed_count))
+        self.caught_up, self.replayed_count = True, max(0, message.replayed_count - self._repeated_count)
+        self._buffer.put(CaughtUp(self.replayed_count))
 
     def _take_updates(self, message: wire.WatchStocksResponse) -> None:
         kind, sent_time_ns = kind_of(message.kind), nanoseconds_of(message.sent_time)
         for update in message.updates:
             stock_id = update.stock_id
             accounted = self._continuity.account(stock_id, update.sequence, update.tick_number, kind)
-            if accounted is None:
+            if accounted is None or not self._is_asked_for(update, kind):
                 self.dropped += 1
+                self._repeated_count += kind is UpdateKind.REPLAY
                 continue
             if accounted.gap is not None:
                 self._buffer.put_gap(accounted.gap)
@@ -173,6 +196,12 @@ class Intake:
                 every_tick=self._continuity.is_every_tick(stock_id),
             )
 
+    def _is_asked_for(self, update: tick_pb2.StockUpdate, kind: UpdateKind) -> bool:
+        if self.replay is None:
+            return True
+        self.replay.take(update)
+        return kind is not UpdateKind.REPLAY or self.replay.covers(update)
+
     def _take_heartbeat(self, message: wire.Heartbeat) -> None:
         heartbeat = heartbeat_of(message)
         self.next_within = heartbeat.next_within or self.next_within
@@ -180,6 +209,8 @@ class Intake:
             self._feed = heartbeat.feed
             self._buffer.put(FeedChanged(heartbeat.feed, heartbeat.feed_since))
         self._buffer.put(heartbeat)
+        if self.replay is not None and self.caught_up and message.HasField("read_through"):
+            self.replay.take_through(nanoseconds_of(message.read_through))
 
     def _confirm(self, stock: WatchedStock) -> None:
         """Take a stock that the stream follows from its beginning on; tell what is new in that."""

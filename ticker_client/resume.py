@@ -60,6 +60,10 @@ class Resume:
             return self
         return Resume(self.log_epoch, tuple(one for one in self.positions if one.stock_id in wanted))
 
+    def stock_ids(self) -> set[str]:
+        """Return the stocks that have a position."""
+        return {position.stock_id for position in self.positions}
+
     def to_message(self) -> wire.Resume:
         """Return it as it goes on the wire."""
         positions = [

@@ -9,8 +9,10 @@ from ticker.v1 import watch_service_pb2 as wire
 from ticker_client.connection import Connection
 from ticker_client.errors import TickerError
 from ticker_client.events import Disconnected, GoAwayReason
+from ticker_client.instants import timestamp_of
 from ticker_client.intake import Intake
 from ticker_client.reconnection import Outage, Reconnect, is_passing
+from ticker_client.resume import Resume
 from ticker_client.stream import Stream
 from ticker_client.watchdog import CallLater
 
@@ -50,7 +52,7 @@ class Streams:
         self._outage: Outage | None = None
         self._live_since: float | None = None
         self.was_live = False
-        """Whether a stream has ever caught up."""
+        """Whether a stream has ever caught up, or come to the end of the replay."""
         self.reconnects = 0
         """How often the watch has come back."""
 
@@ -90,12 +92,23 @@ class Streams:
             self._outage.attempts += 1
         request = wire.WatchStocksRequest()
         request.CopyFrom(self._request)
-        if self._resumes and resume.log_epoch:
+        if self._resumes and resume.log_epoch and self._says_all(resume):
             request.resume.CopyFrom(resume.to_message())
+        elif self._intake.replay is not None:
+            request.start_time.CopyFrom(timestamp_of(self._intake.replay.start()))
         return request
+
+    def _says_all(self, resume: Resume) -> bool:
+        """Tell whether positions say from where to go on; for a replay that is so if every stock has one."""
+        if self._intake.replay is None:
+            return True
+        # Before it has caught up once, a watch may not know yet what all it follows.
+        followed = self._intake.followed if self.was_live else ()
+        return self._intake.replay.resumes(resume.stock_ids(), followed, self._intake.refused)
 
     def _take_note(self) -> None:
         """Take note of what a message has brought."""
+        self.was_live = self.was_live or self._is_complete
         if self._intake.caught_up and self._live_since is None:
             self._live_since = self._pace.clock()
             self._resumes = self.was_live = True
@@ -121,10 +134,15 @@ class Streams:
         self._resumes = False
         return True
 
+    @property
+    def _is_complete(self) -> bool:
+        """Whether the replay has come to its end."""
+        farewell = self._intake.go_away
+        return farewell is not None and farewell.reason is GoAwayReason.REPLAY_COMPLETE
+
     def _is_over(self, broken: TickerError | None) -> bool:
         """Tell whether the watch has come to its planned end; raise what broke it for good."""
-        farewell = self._intake.go_away
-        if farewell is not None and farewell.reason is GoAwayReason.REPLAY_COMPLETE:
+        if self._is_complete:
             return True
         if broken is None:
             return self._reconnect is None

@@ -18,6 +18,7 @@ from ticker_client.errors import ClientMisused, WatchBroken
 from ticker_client.events import Event, Heartbeat, LagPolicy, Opened
 from ticker_client.intake import Intake
 from ticker_client.reconnection import Reconnect
+from ticker_client.replay import Replay
 from ticker_client.resume import Resume
 from ticker_client.streams import Streams
 from ticker_client.watchdog import CallLater
@@ -68,7 +69,8 @@ class Watch:
       a Gap for what cannot be had any longer. Nothing comes twice.
     * What waiting does not help raises its TickerError: refused credentials, a stock or user that does not exist, bad
       input, ReaderTooSlow. So does anything that happens before the watch was first opened.
-    * A replay that is complete ends the iteration.
+    * A replay that breaks goes on in the same way, until each tick from its start on has come once. One that has an end
+      ends the iteration there.
 
     Without `reconnect` it lasts as long as its stream: after a GoAway the iteration ends, a break raises WatchBroken
     or HeartbeatMissed. Either way `resume` says where the program stands, for a later watch to go on from.
@@ -87,8 +89,9 @@ class Watch:
         disconnect = request.lag_policy == wire.LAG_POLICY_DISCONNECT
         policy = LagPolicy.DISCONNECT if disconnect else LagPolicy.CONFLATE
         resume = (resume or Resume()).among(request.stock_ids)
+        replay = Replay(request, resume.stock_ids()) if request.HasField("start_time") else None
         self._buffer = EventBuffer(capacity=buffer_size, lag_policy=policy)
-        self._intake = Intake(self._buffer, Continuity(every_tick=request.every_tick), resume)
+        self._intake = Intake(self._buffer, Continuity(every_tick=request.every_tick), resume, replay)
         self._bookmark = Bookmark(resume)
         self._streams = Streams(
             connection, request, self._intake, self._take_note, reconnect=reconnect, call_later=call_later

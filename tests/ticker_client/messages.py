@@ -83,14 +83,16 @@ def caught_up(replayed_count: int = 0) -> wire.WatchStocksResponse:
 
 
 def heartbeat(
-    next_within: timedelta = timedelta(seconds=15), feed: wire.FeedState.ValueType = wire.FEED_STATE_LIVE
+    next_within: timedelta = timedelta(seconds=15),
+    feed: wire.FeedState.ValueType = wire.FEED_STATE_LIVE,
+    read_through: int = SENT_TIME - 1,
 ) -> wire.WatchStocksResponse:
     """Return a heartbeat."""
     return wire.WatchStocksResponse(
         heartbeat=wire.Heartbeat(
             server_time=Timestamp(seconds=SENT_TIME),
             next_within=duration(next_within),
-            read_through=Timestamp(seconds=SENT_TIME - 1),
+            read_through=Timestamp(seconds=read_through),
             feed=feed,
             feed_since=Timestamp(seconds=SENT_TIME - 2),
             open_stocks=2,

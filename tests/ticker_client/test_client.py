@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import watch_service_pb2 as wire
 from ticker.v1.watch_service_pb2 import WatchStocksRequest
 
@@ -38,6 +39,7 @@ async def test_a_watch_of_stocks_asks_for_them(server: ScriptedServer, ticker: T
         server, ticker, "*", every_tick=True, lag_policy=LagPolicy.DISCONNECT, heartbeat=timedelta(seconds=2)
     )
     paced = await requested(server, ticker, "AAPL", frequency=timedelta(milliseconds=250))
+    past = await requested(server, ticker, "AAPL", every_tick=True, start_time=datetime(1970, 1, 2, tzinfo=UTC))
 
     assert plain == WatchStocksRequest(stock_ids=["AAPL", "MSFT"])
     assert full == WatchStocksRequest(
@@ -47,6 +49,7 @@ async def test_a_watch_of_stocks_asks_for_them(server: ScriptedServer, ticker: T
         heartbeat_interval=duration(timedelta(seconds=2)),
     )
     assert paced == WatchStocksRequest(stock_ids=["AAPL"], frequency=duration(timedelta(milliseconds=250)))
+    assert past == WatchStocksRequest(stock_ids=["AAPL"], every_tick=True, start_time=Timestamp(seconds=86_400))
 
 
 async def test_a_watch_without_stocks_is_that_of_the_own_user(server: ScriptedServer, ticker: TickerClient) -> None:
@@ -71,6 +74,20 @@ async def test_two_cadences_are_refused(ticker: TickerClient) -> None:
     """Every tick and a frequency together are an InvalidArgument."""
     with pytest.raises(InvalidArgument, match="INVALID_CADENCE"):
         ticker.watch("AAPL", every_tick=True, frequency=timedelta(seconds=1))
+
+
+async def test_a_replay_that_makes_no_sense_is_refused(server: ScriptedServer, ticker: TickerClient) -> None:
+    """What the server would refuse of a replay is refused before anything is sent."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    for words in ({"start_time": moment}, {"every_tick": True, "end_time": moment}):
+        with pytest.raises(InvalidArgument, match="INVALID_WATCH"):
+            ticker.watch("AAPL", **words)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="a start_time needs stock ids"):
+        ticker.watch(start_time=moment)
+    with pytest.raises(ValueError, match="no time zone"):
+        ticker.watch("AAPL", every_tick=True, start_time=moment.replace(tzinfo=None))
+
+    assert server.requests == []
 
 
 async def test_a_client_is_used_inside_async_with() -> None:
