@@ -149,6 +149,8 @@ def _footer(state: BoardState) -> Text:
     )
     if state.refused:
         footer.append(f"   {len(state.refused)} refused", style="yellow")
+    if state.replaying or state.complete:
+        footer.append("   replay complete" if state.complete else "   replaying", style="cyan")
     if state.leaving:
         footer.append(f"   leaving: {state.leaving}", style="yellow")
     return footer

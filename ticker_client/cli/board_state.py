@@ -18,6 +18,7 @@ from ticker_client.events import (
     FeedState,
     Gap,
     GoAway,
+    GoAwayReason,
     Heartbeat,
     Opened,
     Reconnected,
@@ -116,6 +117,10 @@ class BoardState:
     feed: FeedState = FeedState.LIVE
     connected: bool = False
     caught_up: bool = False
+    replaying: bool = False
+    """Whether what comes is of the past."""
+    complete: bool = False
+    """Whether a replay has come to its end."""
     leaving: str = ""
     """Why the server is about to end the stream."""
     lost: str = ""
@@ -135,6 +140,7 @@ class BoardState:
         match event:
             case Update():
                 self.rate.count(now)
+                self.replaying = event.kind is UpdateKind.REPLAY and not self.caught_up
                 self._row(event.stock_id).take(event, now)
             case Opened():
                 self._open(event)
@@ -144,7 +150,7 @@ class BoardState:
                 self.gaps += 1
                 self.missing += event.missing or 0
             case CaughtUp():
-                self.caught_up = True
+                self.caught_up, self.replaying = True, False
             case FeedChanged():
                 self.feed = event.state
             case Heartbeat():
@@ -156,7 +162,7 @@ class BoardState:
         """Take over what a stream follows; what an earlier one refused does not count any longer."""
         if opened.watch_id != self.watch_id:
             self.watch_id, self.refused = opened.watch_id, ()
-        self.connected = True
+        self.connected, self.caught_up = True, False
         self.refused += tuple(refusal.stock_id or refusal.user_id for refusal in opened.refusals)
         for stock in opened.stocks:
             self._row(stock.stock_id).follow(stock)
@@ -165,7 +171,9 @@ class BoardState:
         """Take over that the stream is about to end, has broken, or was followed by another one."""
         match event:
             case GoAway():
-                self.leaving = event.reason.value
+                self.complete = event.reason is GoAwayReason.REPLAY_COMPLETE
+                self.leaving = "" if self.complete else event.reason.value
+                self.replaying = False
             case Disconnected():
                 self.connected, self.lost = False, event.reason
             case Reconnected():

@@ -15,7 +15,17 @@ from rich.console import Console
 from tests.ticker_client.cli.events_of_a_watch import NOON, SECOND, opened, update, watched
 from ticker_client.cli.board import Board, export_svg
 from ticker_client.cli.board_state import BoardState
-from ticker_client.events import Disconnected, FeedChanged, FeedState, Gap, GapReason, GoAway, GoAwayReason, UpdateKind
+from ticker_client.events import (
+    CaughtUp,
+    Disconnected,
+    FeedChanged,
+    FeedState,
+    Gap,
+    GapReason,
+    GoAway,
+    GoAwayReason,
+    UpdateKind,
+)
 
 TUESDAY_TEN = datetime(2013, 7, 2, 10, tzinfo=UTC)
 
@@ -115,6 +125,21 @@ def test_the_footer_tells_a_break(state: BoardState) -> None:
     state.apply(Disconnected("HEARTBEAT_MISSED", "nothing came"), NOON)
 
     assert "reconnecting (HEARTBEAT_MISSED)" in lines_of(state)[-2]
+
+
+def test_the_footer_tells_a_replay(state: BoardState) -> None:
+    """The last line says that what is shown is of the past, until the board has caught up or the replay is complete."""
+    tick = update("AAPL", "431.0", number=2, at=NOON - 86_400 * SECOND, kind=UpdateKind.REPLAY)
+    footers = []
+    for event in (tick, CaughtUp(1), GoAway(GoAwayReason.REPLAY_COMPLETE, timedelta(0))):
+        state.apply(event, NOON)
+        footers.append(lines_of(state, width=100)[-2])
+
+    assert ["replaying" in footer for footer in footers] == [True, False, False]
+    assert ["replay complete" in footer for footer in footers] == [False, False, True]
+    assert "leaving" not in footers[-1]
+    assert line_with(state, "AAPL")[1:3] == ["▲", "431.0"]
+    assert {"2013-06-30", "1d"} <= set(line_with(state, "AAPL"))
 
 
 def test_an_empty_board_says_what_it_waits_for() -> None:

@@ -120,6 +120,19 @@ def test_the_life_of_the_stream_is_kept(state: BoardState) -> None:
     assert state.leaving == "DRAINING"
 
 
+def test_a_replay_is_told_until_it_has_caught_up(state: BoardState) -> None:
+    """Ticks of the past are told as such until the stream has caught up, and again on the next one."""
+    past = update("AAPL", "1", number=9, kind=UpdateKind.REPLAY)
+    replaying = []
+    for event in (past, CaughtUp(), past, replace(opened(watched("AAPL")), watch_id="watch-2"), past):
+        state.apply(event, NOON)
+        replaying.append(state.replaying)
+
+    assert replaying == [True, False, False, False, True]
+    state.apply(GoAway(GoAwayReason.REPLAY_COMPLETE, timedelta(0)), NOON)
+    assert (state.complete, state.replaying, state.leaving) == (True, False, "")
+
+
 def test_a_watch_that_came_back_is_as_before(state: BoardState) -> None:
     """A break is told until the next stream is open and live, and refusals are those of the newest stream."""
     state.apply(opened(watched("AAPL"), refused=("NOPE",)), NOON)

@@ -70,16 +70,23 @@ def test_options_are_handed_on(run_ticker: Run, ticker: FakeTicker) -> None:
     run_ticker("watch", "*", "--frequency", "100ms")
     run_ticker("watch", "--user", "ana")
 
-    nothing = {"every_tick": False, "frequency": None, "lag_policy": None, "heartbeat": None, "resume": None}
+    nothing = {
+        "every_tick": False,
+        "frequency": None,
+        "lag_policy": None,
+        "heartbeat": None,
+        "start_time": None,
+        "end_time": None,
+        "resume": None,
+    }
     assert ticker.watched == [
         (
             ("AAPL", "FB"),
             {
+                **nothing,
                 "every_tick": True,
-                "frequency": None,
                 "lag_policy": LagPolicy.DISCONNECT,
                 "heartbeat": timedelta(seconds=1),
-                "resume": None,
             },
         ),
         (("*",), {**nothing, "frequency": timedelta(milliseconds=100)}),
@@ -95,6 +102,13 @@ def test_options_are_handed_on(run_ticker: Run, ticker: FakeTicker) -> None:
         ("AAPL", "--lag-policy", "wait"),
         ("AAPL", "--heartbeat", "often"),
         ("AAPL", "--count", "-1"),
+        ("AAPL", "--every-tick", "--start", "yesterday"),
+        ("AAPL", "--every-tick", "--start", "2013-02-30"),
+        ("AAPL", "--every-tick", "--start", "5", "--end", "soon"),
+        ("AAPL", "--every-tick", "--start", "5", "--end", "5"),
+        ("AAPL", "--every-tick", "--end", "5"),
+        ("AAPL", "--start", "5"),
+        ("--user", "ana", "--every-tick", "--start", "5"),
     ],
 )
 def test_what_makes_no_sense_is_not_asked(run_ticker: Run, ticker: FakeTicker, arguments: tuple[str, ...]) -> None:
@@ -103,7 +117,41 @@ def test_what_makes_no_sense_is_not_asked(run_ticker: Run, ticker: FakeTicker, a
 
     assert finished.code == 2
     assert finished.err.startswith("error: USAGE: ")
+    assert finished.err.count("\n") == 1
     assert not ticker.watched
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "asked"),
+    [
+        ("2013-02-28", None, (1_362_009_600 * 10**9, None)),
+        ("2013-02-28 00:00:00.5", "2013-02-28T01:00:00+01:00", None),
+        ("2013-02-28 00:00:00", "2013-02-28T01:00:01+01:00", (1_362_009_600 * 10**9, 1_362_009_601 * 10**9)),
+        ("1362009600", "1362009600123", (1_362_009_600 * 10**9, 1_362_009_600_123 * 10**6)),
+        ("1362009600000001", "1362009600000001001", (1_362_009_600_000_001 * 10**3, 1_362_009_600_000_001_001)),
+    ],
+)
+def test_the_past_is_asked_for(
+    run_ticker: Run, ticker: FakeTicker, start: str, end: str | None, asked: tuple[int, int | None] | None
+) -> None:
+    """A time is RFC 3339, a date or a clock in UTC, or a number since the epoch; it reaches the client exactly."""
+    ends = () if end is None else ("--end", end)
+    finished = run_ticker("watch", "AAPL", "--every-tick", "--start", start, *ends)
+
+    assert finished.code == (2 if asked is None else 0)
+    assert [(how["start_time"], how["end_time"]) for _, how in ticker.watched] == ([] if asked is None else [asked])
+
+
+def test_a_resume_file_goes_with_a_start(run_ticker: Run, ticker: FakeTicker, tmp_path: Path) -> None:
+    """The start counts as long as there is no file; then both reach the client, where the file comes first."""
+    file = tmp_path / "here.json"
+    for _ in range(2):
+        run_ticker("watch", "AAPL", "--every-tick", "--start", "5", "--resume-file", str(file))
+
+    assert [(how["start_time"], how["resume"]) for _, how in ticker.watched] == [
+        (5 * 10**9, None),
+        (5 * 10**9, Resume("epoch-1", (Position("AAPL", 6, 3),))),
+    ]
 
 
 def test_a_resume_file_is_read_and_written(run_ticker: Run, ticker: FakeTicker, tmp_path: Path) -> None:
