@@ -25,8 +25,12 @@ class Reconnect:
 
     first_pause: timedelta = timedelta(milliseconds=200)
     """The longest pause before the first attempt; it doubles with each further one."""
-    longest_pause: timedelta = timedelta(seconds=5)
-    """The longest pause ever; a stream that was live for so long was a good one, and the pauses begin anew after it."""
+    longest_pause: timedelta = timedelta(seconds=3)
+    """The longest pause ever; a stream that was live for so long was a good one, and the pauses begin anew after it.
+
+    An attempt fails shortly before the network is back, at worst, and gRPC tries each 1.2 s at most: so a watch is live
+    again within 5 s.
+    """
     draw: Callable[[float, float], float] = random.uniform
     """Draws a pause, so that readers do not all come back at once."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -28,7 +28,7 @@ class Watchdog:
     The bark comes between one and 1 + 1/SLICES times the promise after the last sign of life.
     """
 
-    SLICES = 16
+    SLICES = 32
 
     def __init__(self, call_later: CallLater, bark: Callable[[timedelta], None]) -> None:
         self._call_later = call_later

@@ -76,18 +76,18 @@ def test_what_does_not_pass_is_final(error: TickerError) -> None:
 
 
 def test_pauses_are_drawn_from_longer_and_longer_ranges() -> None:
-    """The longest possible pause doubles from 200 ms up to 5 s, however many failures there were."""
+    """The longest possible pause doubles from 200 ms up to 3 s, however many failures there were."""
     pace = Reconnect(draw=lambda shortest, longest: longest - shortest)
 
-    assert [pace.pause(failures, None) for failures in (1, 2, 3, 5, 6, 1_000_000)] == [0.2, 0.4, 0.8, 3.2, 5.0, 5.0]
+    assert [pace.pause(failures, None) for failures in (1, 2, 3, 5, 6, 1_000_000)] == [0.2, 0.4, 0.8, 3.0, 3.0, 3.0]
 
 
 @given(st.integers(1, 100), st.floats(0, 100))
 def test_pauses_are_at_least_what_the_server_asks_for(failures: int, asked: float) -> None:
-    """A pause is no shorter than the server asked for, and no more than 5 s longer."""
+    """A pause is no shorter than the server asked for, and no more than 3 s longer."""
     least = timedelta(seconds=asked)
 
-    assert least.total_seconds() <= Reconnect().pause(failures, least) <= least.total_seconds() + 5
+    assert least.total_seconds() <= Reconnect().pause(failures, least) <= least.total_seconds() + 3
 
 
 def test_pauses_differ() -> None:

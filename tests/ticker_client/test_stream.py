@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import grpc
@@ -9,12 +10,13 @@ import pytest
 from ticker.v1.watch_service_pb2 import WatchStocksRequest
 
 from tests.ticker_client.breaking_watch import SHORT_PROMISE, Step, play
+from tests.ticker_client.fake_loop import FakeLoop
 from tests.ticker_client.messages import caught_up, go_away, heartbeat, opened, watched
 from tests.ticker_client.scripted_server import Refuse, ScriptedServer
 from ticker_client.buffer import EventBuffer
 from ticker_client.connection import Connection
 from ticker_client.continuity import Continuity
-from ticker_client.errors import ServerUnreachable, TickerError, WatchBroken
+from ticker_client.errors import HeartbeatMissed, ServerUnreachable, TickerError, WatchBroken
 from ticker_client.intake import Intake
 from ticker_client.reasons import LagPolicy
 from ticker_client.stream import Stream
@@ -77,6 +79,47 @@ async def test_each_other_end_is_an_error(
     assert failure is not None
     assert isinstance(failure, kind)
     assert (failure.code, given_up) == (code, gives_up)
+
+
+@pytest.mark.parametrize(
+    ("hours", "interval", "late"), [(0.5, 5, 9.9), (24, 60, 119)], ids=["idle for 30 minutes", "closed for 24 hours"]
+)
+async def test_a_stream_lasts_by_its_heartbeats_alone(
+    server: ScriptedServer, hours: float, interval: float, late: float
+) -> None:
+    """A stream on which nothing happens lasts as long as its heartbeats come, each up to two intervals late."""
+    loop = FakeLoop()
+    count = int(hours * 3600 / (interval + late))
+    beats = [heartbeat(next_within=timedelta(seconds=3 * interval))] * count
+    first = opened(watched("AAPL"), heartbeat=timedelta(seconds=interval))
+    play(server, [first, caught_up(), *beats, None])
+    connection = Connection(
+        server.target, token=None, tls_ca=None, timeout=timedelta(seconds=10), connect_timeout=timedelta(seconds=10)
+    )
+    connection.open()
+    intake = Intake(EventBuffer(capacity=10, lag_policy=LagPolicy.CONFLATE), Continuity(every_tick=False))
+    taken, all_taken = 0, asyncio.Event()
+
+    def pass_time() -> None:
+        nonlocal taken
+        taken += 1
+        if taken > 1:  # `opened` and `caught_up` come together
+            loop.run(interval + late)
+        if taken == count + 2:
+            all_taken.set()
+
+    stream = asyncio.create_task(
+        Stream(connection, intake, pass_time, loop.call_later).run(WatchStocksRequest(stock_ids=["AAPL"]))
+    )
+    waiting = asyncio.create_task(all_taken.wait())
+    await asyncio.wait([stream, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    assert not stream.done()
+    assert loop.now >= hours * 3600
+    loop.run(3 * interval)  # then silence
+    with pytest.raises(HeartbeatMissed):
+        await stream
+    await connection.close()
 
 
 async def test_a_stream_may_last_longer_than_a_call(server: ScriptedServer) -> None:

@@ -143,16 +143,16 @@ async def test_what_happens_before_the_watch_is_open_is_raised(server: ScriptedS
 
 
 async def test_pauses_grow_until_a_stream_was_good(server: ScriptedServer, ticker: TickerClient) -> None:
-    """Pauses double up to 5 s, also after streams that were live for a moment, and begin anew after a good one."""
+    """Pauses double up to 3 s, also after streams that were live for a moment, and begin anew after a good one."""
     pauses = Pauses()
     play(server, [*begun(), LOST], *[[LOST]] * 5, [*resumed()[:-1], LOST], resumed())
     async with ticker.watch("AAPL", every_tick=True, reconnect=pauses.reconnect()) as watch:
         events = await events_until(watch, Reconnected, 2)
 
-    assert pauses.taken == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert pauses.taken == [0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0]
     first, second = (event for event in events if isinstance(event, Reconnected))
-    assert (first.attempts, first.downtime) == (6, timedelta(seconds=11.2))
-    assert (second.attempts, second.downtime) == (1, timedelta(seconds=5))
+    assert (first.attempts, first.downtime) == (6, timedelta(seconds=9))
+    assert (second.attempts, second.downtime) == (1, timedelta(seconds=3))
     assert sum(isinstance(event, Disconnected) for event in events) == 2
 
 
@@ -162,7 +162,7 @@ async def test_pauses_begin_anew_after_a_good_stream(server: ScriptedServer, tic
     play(server, [*begun(), LOST], [LOST], [*resumed()[:-1], updates(stock_update("AAPL", 8)), None], resumed())
     async with ticker.watch("AAPL", every_tick=True, reconnect=pauses.reconnect()) as watch:
         await events_until(watch, Reconnected)
-        pauses.now += 5
+        pauses.now += 3
         (call,) = list(ticker._connection._line.channel._active_calls)  # type: ignore[union-attr]
         call.cancel()
         await events_until(watch, Reconnected)
