@@ -14,6 +14,7 @@ events of a watch are then shared out between them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from datetime import timedelta
@@ -23,6 +24,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ticker_client import client, publisher, watch
 from ticker_client.background import BackgroundLoop
+from ticker_client.errors import ClientMisused
 from ticker_client.events import Event, Opened
 from ticker_client.models import PublishResult, Tick
 from ticker_client.resume import Resume
@@ -167,7 +169,8 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the watch."""
-        _LOOP.run(self._watch.__aexit__(kind, error, traceback))
+        with contextlib.suppress(ClientMisused):  # the client was closed before, and its watches with it
+            _LOOP.run(self._watch.__aexit__(kind, error, traceback))
 
     @property
     def opened(self) -> Opened:
@@ -181,7 +184,10 @@ class Watch:
         async def look() -> Resume:
             return self._watch.resume
 
-        return _LOOP.run(look())
+        try:
+            return _LOOP.run(look())
+        except ClientMisused:  # the client was closed; nobody moves it any longer
+            return self._watch.resume
 
     def ready(self) -> None:
         """Wait until the state of every stock has been received once. Raises what ended the watch before that."""

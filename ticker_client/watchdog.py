@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
@@ -30,9 +31,16 @@ class Watchdog:
 
     SLICES = 32
 
-    def __init__(self, call_later: CallLater, bark: Callable[[timedelta], None]) -> None:
+    def __init__(
+        self,
+        call_later: CallLater,
+        bark: Callable[[timedelta], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._call_later = call_later
         self._bark = bark
+        self._clock = clock
+        self._due = 0.0
         self._promise = timedelta()
         self._silent_slices = 0
         self._timer: Timer | None = None
@@ -43,6 +51,7 @@ class Watchdog:
         if promise != self._promise:
             self._promise = promise
             self.stop()
+            self._due = self._clock()
             self._next_slice()
 
     def stop(self) -> None:
@@ -52,7 +61,12 @@ class Watchdog:
             self._timer = None
 
     def _next_slice(self) -> None:
-        self._timer = self._call_later(self._promise.total_seconds() / self.SLICES, self._slice_is_over)
+        """Wait for a slice, less what the timer before was late, unless that was a slice or more."""
+        now, length = self._clock(), self._promise.total_seconds() / self.SLICES
+        late = now - self._due
+        delay = length - late if 0 < late < length else length
+        self._due = now + delay
+        self._timer = self._call_later(delay, self._slice_is_over)
 
     def _slice_is_over(self) -> None:
         self._silent_slices += 1

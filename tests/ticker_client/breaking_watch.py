@@ -11,8 +11,8 @@ from ticker.v1.watch_service_pb2 import Position, Resume, WatchStocksRequest, Wa
 from tests.ticker_client.scripted_server import Refuse, ScriptedServer, Send, silence
 from ticker_client import Event, Gap, Reconnect, Update, Watch
 
-Step = WatchStocksResponse | Refuse | None
-"""What a stream does next: a message, an end with a status, or (None) silence."""
+Step = WatchStocksResponse | Refuse | asyncio.Event | None
+"""What a stream does next: a message, an end with a status, a wait for the test, or (None) silence."""
 
 
 @dataclass
@@ -43,6 +43,8 @@ def play(server: ScriptedServer, *streams: list[Step]) -> None:
                 raise step
             if step is None:
                 await silence()
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
             else:
                 await send(step)
 

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import watch_service_pb2 as wire
 from ticker.v1.watch_service_pb2 import WatchStocksRequest
 
+from tests.ticker_client.each_client import Connect
 from tests.ticker_client.messages import duration, go_away, opened
 from tests.ticker_client.scripted_server import ScriptedServer, Send
 from ticker_client import ClientMisused, InvalidArgument, LagPolicy, TickerClient
@@ -57,15 +58,15 @@ async def test_a_watch_without_stocks_is_that_of_the_own_user(server: ScriptedSe
     assert await requested(server, ticker) == WatchStocksRequest(user_ids=["ana"])
 
 
-async def test_a_token_says_who_the_user_is(server: ScriptedServer) -> None:
+async def test_a_token_says_who_the_user_is(server: ScriptedServer, connect: Connect) -> None:
     """A client with a token and no user leaves it to the server who is meant."""
-    async with TickerClient(server.target, token="secret") as ticker:
+    async with connect(server.target, token="secret") as ticker:
         assert await requested(server, ticker) == WatchStocksRequest()
 
 
-async def test_without_a_user_a_watch_of_saved_stocks_is_refused(server: ScriptedServer) -> None:
+async def test_without_a_user_a_watch_of_saved_stocks_is_refused(server: ScriptedServer, connect: Connect) -> None:
     """A watch without stocks of a client without a user is an InvalidArgument that says what to do."""
-    async with TickerClient(server.target) as ticker:
+    async with connect(server.target) as ticker:
         with pytest.raises(InvalidArgument, match="no user: give user_id"):
             ticker.watch()
 
@@ -90,15 +91,15 @@ async def test_a_replay_that_makes_no_sense_is_refused(server: ScriptedServer, t
     assert server.requests == []
 
 
-async def test_a_client_is_used_inside_async_with() -> None:
+async def test_a_client_is_used_inside_async_with(connect: Connect) -> None:
     """A call of a client that was not entered raises ClientMisused."""
-    with pytest.raises(ClientMisused, match="async with"):
-        await TickerClient("localhost:50051").get_stock("AAPL")
+    with pytest.raises(ClientMisused, match="use it inside `"):
+        await connect("localhost:50051").get_stock("AAPL")
 
 
-async def test_entering_does_not_connect() -> None:
+async def test_entering_does_not_connect(connect: Connect) -> None:
     """Entering and leaving a client takes no server."""
-    async with TickerClient("localhost:1") as ticker:
+    async with connect("localhost:1") as ticker:
         assert ticker.user_id is None
 
 

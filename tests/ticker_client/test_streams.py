@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from ticker.v1 import watch_service_pb2 as wire
 
 from tests.ticker_client.breaking_watch import SHORT_PROMISE, Pauses, Step, at, events_until, play, resumes, told
+from tests.ticker_client.each_client import Connect, received_all
 from tests.ticker_client.messages import (
     REPLAY,
     SNAPSHOT,
@@ -156,14 +157,14 @@ async def test_pauses_grow_until_a_stream_was_good(server: ScriptedServer, ticke
     assert sum(isinstance(event, Disconnected) for event in events) == 2
 
 
-async def test_pauses_begin_anew_after_a_good_stream(server: ScriptedServer, ticker: TickerClient) -> None:
+async def test_pauses_begin_anew_after_a_good_stream(server: ScriptedServer, asyncio_ticker: TickerClient) -> None:
     """A stream that was live for as long as the longest pause makes the next pause short again."""
     pauses = Pauses()
     play(server, [*begun(), LOST], [LOST], [*resumed()[:-1], updates(stock_update("AAPL", 8)), None], resumed())
-    async with ticker.watch("AAPL", every_tick=True, reconnect=pauses.reconnect()) as watch:
+    async with asyncio_ticker.watch("AAPL", every_tick=True, reconnect=pauses.reconnect()) as watch:
         await events_until(watch, Reconnected)
         pauses.now += 3
-        (call,) = list(ticker._connection._line.channel._active_calls)  # type: ignore[union-attr]
+        (call,) = list(asyncio_ticker._connection._line.channel._active_calls)  # type: ignore[union-attr]
         call.cancel()
         await events_until(watch, Reconnected)
 
@@ -198,7 +199,9 @@ async def test_a_complete_replay_is_the_end(server: ScriptedServer, ticker: Tick
     assert told(events)[-1] is GoAway
 
 
-async def test_a_silent_stream_is_left_on_a_fresh_connection(server: ScriptedServer, ticker: TickerClient) -> None:
+async def test_a_silent_stream_is_left_on_a_fresh_connection(
+    server: ScriptedServer, asyncio_ticker: TickerClient
+) -> None:
     """After silence the next stream uses another channel, and calls that are under way on the old one go on."""
     release = asyncio.Event()
 
@@ -208,27 +211,27 @@ async def test_a_silent_stream_is_left_on_a_fresh_connection(server: ScriptedSer
 
     server.answers["GetStock"] = slowly
     play(server, [*begun(), heartbeat(next_within=SHORT_PROMISE), None], resumed())
-    async with ticker.watch("AAPL", every_tick=True, reconnect=Pauses().reconnect()) as watch:
-        first = ticker._connection._line
-        call = asyncio.create_task(ticker.get_stock("AAPL"))
+    async with asyncio_ticker.watch("AAPL", every_tick=True, reconnect=Pauses().reconnect()) as watch:
+        first = asyncio_ticker._connection._line
+        call = asyncio.create_task(asyncio_ticker.get_stock("AAPL"))
         events = await events_until(watch, Reconnected)
-        assert ticker._connection._line is not first
+        assert asyncio_ticker._connection._line is not first
         assert not call.done()
         release.set()
         await call
         assert first is not None
-        assert not ticker._connection._old_lines
+        assert not asyncio_ticker._connection._old_lines
         assert len(server.peers) == 2
 
     assert isinstance(events[-1], Reconnected)
     assert events[-1].reason == "HEARTBEAT_MISSED"
 
 
-async def test_a_return_that_is_not_answered_is_tried_elsewhere(server: ScriptedServer) -> None:
+async def test_a_return_that_is_not_answered_is_tried_elsewhere(server: ScriptedServer, connect: Connect) -> None:
     """A server that takes the call and says nothing is left for another connection after the timeout."""
     play(server, [*begun(), LOST], [None], resumed())
     async with (
-        TickerClient(server.target, timeout=timedelta(milliseconds=200)) as ticker,
+        connect(server.target, timeout=timedelta(milliseconds=200)) as ticker,
         ticker.watch("AAPL", every_tick=True, reconnect=Pauses().reconnect()) as watch,
     ):
         events = await events_until(watch, Reconnected)
@@ -242,9 +245,12 @@ async def test_a_frequency_counts_what_came_meanwhile_as_superseded(
     server: ScriptedServer, ticker: TickerClient
 ) -> None:
     """With a frequency the newest price counts the ticks of the break; without a newer one nothing comes."""
-    play(server, [*begun(PACED), LOST], [*resumed(12, stock=PACED)[:-1], LOST], resumed(stock=PACED))
+    taken = asyncio.Event()
+    play(server, [*begun(PACED), taken, LOST], [*resumed(12, stock=PACED)[:-1], LOST], resumed(stock=PACED))
     async with ticker.watch("AAPL", reconnect=Pauses().reconnect()) as watch:
-        events = await events_until(watch, Reconnected, 2)
+        events = await events_until(watch, CaughtUp)
+        taken.set()
+        events += await events_until(watch, Reconnected, 2)
 
     assert [item for item in told(events) if isinstance(item, tuple)] == [("AAPL", 7, 0), ("AAPL", 12, 4)]
     assert resumes(server) == [None, at(("AAPL", 7)), at(("AAPL", 12))]
@@ -361,16 +367,19 @@ async def test_an_older_server_is_watched_afresh(
     server: ScriptedServer, ticker: TickerClient, stock: wire.WatchedStock, number: int, expected: list[object]
 ) -> None:
     """Where a resume is not built yet, the numbers of the snapshots say what was missed; the next break tries again."""
+    taken = asyncio.Event()
     play(
         server,
-        [*begun(stock), LOST],
+        [*begun(stock), taken, LOST],
         [NOT_BUILT],
         [*begun(stock, number), LOST],
         [NOT_BUILT],
         [*begun(stock, number), None],
     )
     async with ticker.watch("AAPL", every_tick=stock.every_tick, reconnect=Pauses().reconnect()) as watch:
-        events = await events_until(watch, Reconnected, 2)
+        events = await events_until(watch, CaughtUp)
+        taken.set()
+        events += await events_until(watch, Reconnected, 2)
 
     assert [item for item in told(events)[2:] if not isinstance(item, type)] == expected
     assert {event.kind for event in events[2:] if isinstance(event, Update)} <= {UpdateKind.REPLAY}
@@ -422,9 +431,12 @@ async def test_subscriptions_that_changed_meanwhile_are_told(server: ScriptedSer
 async def test_the_feed_is_told_across_streams(server: ScriptedServer, ticker: TickerClient) -> None:
     """A feed that is another one after the break is told, and one that is the same is not."""
     stale = heartbeat(feed=wire.FEED_STATE_STALE)
-    play(server, [*begun(), stale, LOST], [*resumed()[:-1], stale, LOST], [*resumed()[:-1], heartbeat(), None])
+    taken = asyncio.Event()
+    play(server, [*begun(), stale, taken, LOST], [*resumed()[:-1], stale, LOST], [*resumed()[:-1], heartbeat(), None])
     async with ticker.watch("AAPL", every_tick=True, reconnect=Pauses().reconnect()) as watch:
-        events = await events_until(watch, FeedChanged, 2)
+        events = await events_until(watch, FeedChanged)
+        taken.set()
+        events += await events_until(watch, FeedChanged)
 
     assert [event.state.value for event in events if isinstance(event, FeedChanged)] == ["STALE", "LIVE"]
 
@@ -436,7 +448,7 @@ async def test_ready_outlasts_a_break(server: ScriptedServer, ticker: TickerClie
         await watch.ready()
 
 
-async def test_leaving_during_a_pause_leaves_no_task(server: ScriptedServer, ticker: TickerClient) -> None:
+async def test_leaving_during_a_pause_leaves_no_task(server: ScriptedServer, asyncio_ticker: TickerClient) -> None:
     """A watch that waits for its next attempt is closed at once."""
     pausing = asyncio.Event()
 
@@ -446,7 +458,7 @@ async def test_leaving_during_a_pause_leaves_no_task(server: ScriptedServer, tic
             await asyncio.Event().wait()
 
     play(server, [*begun(), LOST])
-    async with ticker.watch("AAPL", every_tick=True, reconnect=Endless().reconnect()):
+    async with asyncio_ticker.watch("AAPL", every_tick=True, reconnect=Endless().reconnect()):
         await pausing.wait()
 
     assert "ticker watch" not in {task.get_name() for task in asyncio.all_tasks()}
@@ -456,8 +468,7 @@ async def test_a_program_that_comes_back_goes_on_where_it_stood(server: Scripted
     """`watch.resume` is behind what the program took, not what was received; another watch goes on from there."""
     play(server, [*begun(), updates(stock_update("AAPL", 8)), updates(stock_update("AAPL", 9)), go_away()], resumed(9))
     async with ticker.watch("AAPL", every_tick=True, reconnect=False) as watch:
-        assert watch._reader is not None
-        await asyncio.wait([watch._reader])
+        await received_all(watch)
         while (event := await anext(watch)) and getattr(event, "tick_number", 0) < 8:
             pass
         kept = watch.resume.to_json()
@@ -499,7 +510,6 @@ async def test_a_buffer_keeps_its_policy_across_streams(server: ScriptedServer, 
     async with ticker.watch(
         "AAPL", every_tick=True, buffer_size=10, lag_policy=policy, reconnect=Pauses().reconnect()
     ) as watch:
-        assert watch._reader is not None
-        await asyncio.wait([watch._reader])
+        await received_all(watch)
         with pytest.raises(ReaderTooSlow):
             _ = [event async for event in watch]

@@ -1,24 +1,24 @@
-"""The SDK for programs without an event loop, against a server in another thread's loop."""
+"""The SDK for programs without an event loop, as such a program uses it.
+
+What it does is tested together with the SDK for asyncio: see `each_client`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
-from ticker.v1 import price_service_pb2 as prices
-from ticker.v1 import stock_service_pb2 as stocks
 
 import ticker_client
 from tests.ticker_client.breaking_watch import at, play, resumes, told
 from tests.ticker_client.messages import (
     REPLAY,
-    SNAPSHOT,
     caught_up,
     go_away,
-    heartbeat,
     opened,
     stock_update,
     updates,
@@ -30,15 +30,10 @@ from ticker_client import (
     ClientMisused,
     Disconnected,
     Event,
-    GoAway,
-    Heartbeat,
-    NotFound,
-    Opened,
     Position,
-    PublishOutcome,
     Reconnected,
     Resume,
-    Tick,
+    Update,
     sync,
 )
 
@@ -71,45 +66,6 @@ def test_it_has_the_same_names(name: str) -> None:
         assert inspect.signature(ours).parameters == inspect.signature(theirs).parameters
 
 
-async def test_calls_wait_for_their_answer(server: ScriptedServer) -> None:
-    """A call returns its answer, a list its items, and an error is the typed one."""
-
-    def refuse(_: object) -> stocks.Stock:
-        raise Refuse(grpc.StatusCode.NOT_FOUND, "STOCK_NOT_FOUND", "no such stock")
-
-    def page(request: stocks.ListStocksRequest) -> stocks.ListStocksResponse:
-        number = int(request.page_token or 1)
-        token = str(number + 1) if number < 3 else ""
-        return stocks.ListStocksResponse(stocks=[stocks.Stock(stock_id=f"S{number}")], next_page_token=token)
-
-    def program(ticker: sync.TickerClient) -> list[str]:
-        with pytest.raises(NotFound, match="no such stock"):
-            ticker.get_stock("AAPL")
-        return [stock.stock_id for stock in ticker.list_stocks()]
-
-    server.answers |= {"GetStock": refuse, "ListStocks": page}
-
-    assert await run(program, server) == ["S1", "S2", "S3"]
-
-
-async def test_prices_are_published(server: ScriptedServer) -> None:
-    """The client and a publisher of an id publish, and say what became of each tick."""
-
-    def accept(request: prices.PublishPricesRequest) -> prices.PublishPricesResponse:
-        return prices.PublishPricesResponse(
-            results=[prices.PublishResult(outcome=prices.PUBLISH_OUTCOME_ACCEPTED) for _ in request.ticks]
-        )
-
-    def program(ticker: sync.TickerClient) -> object:
-        publisher = ticker.publisher("feed")
-        results = ticker.publish([Tick("AAPL", "1")]) + publisher.publish([Tick("AAPL", "2")])
-        return [result.outcome for result in results], publisher.publisher_id, publisher.unconfirmed
-
-    server.answers["PublishPrices"] = accept
-
-    assert await run(program, server) == ([PublishOutcome.ACCEPTED] * 2, "feed", ())
-
-
 async def test_a_watch_comes_back_and_says_where_it_stands(server: ScriptedServer) -> None:
     """A watch yields the events of several streams in a `for`, and its position goes on to another watch."""
 
@@ -140,20 +96,17 @@ async def test_a_watch_comes_back_and_says_where_it_stands(server: ScriptedServe
     assert resumes(server) == [at(("AAPL", 6)), at(("AAPL", 7))]
 
 
-async def test_all_events_are_there_too(server: ScriptedServer) -> None:
-    """`all_events()` has Opened and Heartbeat as well, and a watch that has ended ends the loop."""
+async def test_threads_share_the_events_of_a_watch(server: ScriptedServer) -> None:
+    """Several threads may take the events of one watch: each event goes to one of them, and all of them see the end."""
 
-    def program(ticker: sync.TickerClient) -> list[Event]:
-        with ticker.watch("AAPL", every_tick=True, reconnect=False) as watch:
-            events = list(watch.all_events())
-            assert list(watch) == []
-            return events
+    def program(ticker: sync.TickerClient) -> list[int]:
+        with ticker.watch("AAPL", every_tick=True, reconnect=False) as watch, ThreadPoolExecutor() as threads:
+            takes = [threads.submit(lambda: [event for event in watch if isinstance(event, Update)]) for _ in range(3)]
+            return sorted(update.tick_number for take in takes for update in take.result())
 
-    play(server, [opened(EACH), updates(stock_update("AAPL", 7), kind=SNAPSHOT), heartbeat(), go_away()])
-    events = await run(program, server)
+    play(server, [opened(EACH), *(updates(stock_update("AAPL", number)) for number in range(1, 100)), go_away()])
 
-    assert isinstance(events, list)
-    assert told(events) == [Opened, ("AAPL", 7, 0), Heartbeat, GoAway]
+    assert await run(program, server) == list(range(1, 100))
 
 
 def test_a_client_is_used_inside_with() -> None:

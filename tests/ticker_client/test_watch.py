@@ -10,6 +10,7 @@ import pytest
 from ticker.v1 import watch_service_pb2 as wire
 from ticker.v1.watch_service_pb2 import WatchStocksRequest
 
+from tests.ticker_client.each_client import Connect, received_all
 from tests.ticker_client.messages import (
     SNAPSHOT,
     caught_up,
@@ -34,7 +35,9 @@ from ticker_client import (
     LagPolicy,
     NotFound,
     Opened,
+    Position,
     ReaderTooSlow,
+    Resume,
     ServerUnreachable,
     TickerClient,
     Update,
@@ -117,14 +120,14 @@ async def test_a_refused_watch_raises_on_entering(server: ScriptedServer, ticker
     assert str(caught.value) == 'STOCK_NOT_FOUND: stock "APPL" does not exist'
 
 
-async def test_a_watch_that_the_server_does_not_open_in_time_raises(server: ScriptedServer) -> None:
+async def test_a_watch_that_the_server_does_not_open_in_time_raises(server: ScriptedServer, connect: Connect) -> None:
     """A server that takes the call and says nothing makes entering raise ServerUnreachable, and the call is ended."""
 
     async def script(request: WatchStocksRequest, send: Send) -> None:
         await silence()
 
     server.script = script
-    async with TickerClient(server.target, timeout=timedelta(milliseconds=50)) as ticker:
+    async with connect(server.target, timeout=timedelta(milliseconds=50)) as ticker:
         with pytest.raises(ServerUnreachable) as caught:
             async with ticker.watch("AAPL", reconnect=False):
                 pass
@@ -230,7 +233,9 @@ async def test_all_events_has_opened_and_heartbeats_too(server: ScriptedServer, 
     assert plain == [FeedChanged, GoAway]
 
 
-async def test_leaving_early_ends_the_call_and_leaves_no_task(server: ScriptedServer, ticker: TickerClient) -> None:
+async def test_leaving_early_ends_the_call_and_leaves_no_task(
+    server: ScriptedServer, asyncio_ticker: TickerClient
+) -> None:
     """Leaving `async with` in mid-stream ends the server's handler and leaves no task behind."""
 
     async def script(request: WatchStocksRequest, send: Send) -> None:
@@ -238,14 +243,14 @@ async def test_leaving_early_ends_the_call_and_leaves_no_task(server: ScriptedSe
         await silence()
 
     server.script = script
-    async with ticker.watch("AAPL", reconnect=False):
+    async with asyncio_ticker.watch("AAPL", reconnect=False):
         assert "ticker watch" in {task.get_name() for task in asyncio.all_tasks()}
     await server.ended_watches.get()
 
     assert "ticker watch" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
-async def test_a_cancelled_reader_leaves_no_task(server: ScriptedServer, ticker: TickerClient) -> None:
+async def test_a_cancelled_reader_leaves_no_task(server: ScriptedServer, asyncio_ticker: TickerClient) -> None:
     """A task that is cancelled while it waits for an event ends as cancelled, and its watch is closed."""
     waiting = asyncio.Event()
 
@@ -254,7 +259,7 @@ async def test_a_cancelled_reader_leaves_no_task(server: ScriptedServer, ticker:
         await silence()
 
     async def program() -> None:
-        async with ticker.watch("AAPL", reconnect=False) as watch:
+        async with asyncio_ticker.watch("AAPL", reconnect=False) as watch:
             waiting.set()
             await anext(watch)
 
@@ -269,7 +274,7 @@ async def test_a_cancelled_reader_leaves_no_task(server: ScriptedServer, ticker:
     assert "ticker watch" not in {task.get_name() for task in asyncio.all_tasks()}
 
 
-async def test_closing_ends_the_iteration_of_another_task(server: ScriptedServer, ticker: TickerClient) -> None:
+async def test_closing_ends_the_iteration_of_another_task(server: ScriptedServer, asyncio_ticker: TickerClient) -> None:
     """A task that iterates ends its loop when the owner of the watch leaves `async with`."""
 
     async def script(request: WatchStocksRequest, send: Send) -> None:
@@ -280,14 +285,14 @@ async def test_closing_ends_the_iteration_of_another_task(server: ScriptedServer
         return len([event async for event in watch])
 
     server.script = script
-    async with ticker.watch("AAPL", reconnect=False) as watch:
+    async with asyncio_ticker.watch("AAPL", reconnect=False) as watch:
         task = asyncio.create_task(iterate(watch))
         await asyncio.sleep(0)
 
     assert await task == 0
 
 
-async def test_closing_the_client_ends_its_watches(server: ScriptedServer) -> None:
+async def test_closing_the_client_ends_its_watches(server: ScriptedServer, connect: Connect) -> None:
     """A watch whose client is closed raises ClientMisused, and does not hang."""
 
     async def script(request: WatchStocksRequest, send: Send) -> None:
@@ -295,7 +300,7 @@ async def test_closing_the_client_ends_its_watches(server: ScriptedServer) -> No
         await silence()
 
     server.script = script
-    async with TickerClient(server.target) as ticker:
+    async with connect(server.target) as ticker:
         watch = ticker.watch("AAPL", reconnect=False)
         await watch.__aenter__()
     with pytest.raises(ClientMisused) as caught:
@@ -303,6 +308,24 @@ async def test_closing_the_client_ends_its_watches(server: ScriptedServer) -> No
     await watch.__aexit__(None, None, None)
 
     assert caught.value.reason == "CLIENT_CLOSED"
+
+
+async def test_where_a_program_stands_is_known_to_the_end(server: ScriptedServer, connect: Connect) -> None:
+    """`resume` can be kept while the watch is open, after it, and after the client is closed."""
+
+    async def script(request: WatchStocksRequest, send: Send) -> None:
+        await send(opened(watched("AAPL")))
+        await send(updates(stock_update("AAPL", 7), kind=SNAPSHOT))
+        await silence()
+
+    server.script = script
+    async with connect(server.target) as ticker:
+        async with ticker.watch("AAPL") as watch:
+            await anext(watch)
+            stands = [watch.resume]
+        stands.append(watch.resume)
+
+    assert [*stands, watch.resume] == [Resume("e-1", (Position("AAPL", 70, 7),))] * 3
 
 
 async def test_a_watch_is_used_inside_async_with_and_once(server: ScriptedServer, ticker: TickerClient) -> None:
@@ -330,11 +353,13 @@ async def test_a_slow_program_gets_the_newest_price_with_a_frequency(
     server: ScriptedServer, ticker: TickerClient
 ) -> None:
     """With a frequency a program that takes nothing for a while gets one update, which counts those it replaced."""
+    taken = asyncio.Event()
 
     async def script(request: WatchStocksRequest, send: Send) -> None:
         await send(opened(watched("AAPL")))
         await send(updates(stock_update("AAPL", 7), kind=SNAPSHOT))
         await send(caught_up())
+        await taken.wait()
         for number in (9, 12, 20):
             await send(updates(stock_update("AAPL", number)))
         await send(go_away())
@@ -342,7 +367,8 @@ async def test_a_slow_program_gets_the_newest_price_with_a_frequency(
     server.script = script
     async with ticker.watch("AAPL", reconnect=False) as watch:
         assert isinstance(await anext(watch), Update)
-        await _received(watch)
+        taken.set()
+        await received_all(watch)
         rest = [event async for event in watch if isinstance(event, Update)]
 
     assert [(update.tick_number, update.superseded) for update in rest] == [(20, 12)]
@@ -359,7 +385,7 @@ async def test_a_slow_program_gets_a_gap_with_every_tick(server: ScriptedServer,
 
     server.script = script
     async with ticker.watch("AAPL", every_tick=True, buffer_size=4, reconnect=False) as watch:
-        await _received(watch)
+        await received_all(watch)
         events = [event async for event in watch if isinstance(event, Gap | Update)]
 
     assert events[0] == Gap("AAPL", 1, 8, GapReason.BUFFER_FULL)
@@ -419,9 +445,3 @@ async def test_a_message_that_cannot_be_taken_is_told_to_the_reader(
     async with ticker.watch("AAPL", reconnect=False) as watch:
         with pytest.raises(OverflowError):
             await anext(watch)
-
-
-async def _received(watch: Watch) -> None:
-    """Wait until the watch has received everything up to the end of its stream."""
-    assert watch._reader is not None
-    await asyncio.wait([watch._reader])

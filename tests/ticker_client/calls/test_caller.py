@@ -6,6 +6,7 @@ import pytest
 from ticker.v1 import stock_service_pb2 as stocks
 from ticker.v1 import user_service_pb2 as users
 
+from tests.ticker_client.each_client import Connect
 from tests.ticker_client.scripted_server import ScriptedServer
 from ticker_client import InvalidArgument, TickerClient
 from ticker_client.calls.caller import paged
@@ -19,9 +20,9 @@ async def test_the_own_user_is_meant_unless_another_is_named(server: ScriptedSer
     assert server.requests == [users.GetUserRequest(user_id="ana"), users.GetUserRequest(user_id="bob")]
 
 
-async def test_a_client_without_a_user_must_name_one(server: ScriptedServer) -> None:
+async def test_a_client_without_a_user_must_name_one(server: ScriptedServer, connect: Connect) -> None:
     """Without a user of its own and without a token, a call that names none raises InvalidArgument before it is sent."""
-    async with TickerClient(server.target) as ticker:
+    async with connect(server.target) as ticker:
         with pytest.raises(InvalidArgument) as caught:
             await ticker.get_user()
 
@@ -29,9 +30,9 @@ async def test_a_client_without_a_user_must_name_one(server: ScriptedServer) -> 
     assert server.requests == []
 
 
-async def test_with_a_token_the_server_knows_the_user(server: ScriptedServer) -> None:
+async def test_with_a_token_the_server_knows_the_user(server: ScriptedServer, connect: Connect) -> None:
     """With a token, a call that names no user leaves it empty."""
-    async with TickerClient(server.target, token="secret") as ticker:
+    async with connect(server.target, token="secret") as ticker:
         await ticker.get_user()
 
     assert server.requests == [users.GetUserRequest()]

@@ -43,19 +43,19 @@ async def test_publishing_uses_one_random_id(server: ScriptedServer, ticker: Tic
     assert second.publisher_sequence == first.publisher_sequence + 1 > 10**18
 
 
-async def test_a_publisher_of_an_id_is_one_object(ticker: TickerClient) -> None:
+async def test_a_publisher_of_an_id_is_one_object(asyncio_ticker: TickerClient) -> None:
     """The same id gives the same publisher, because two of them could overtake each other; no id gives a new one."""
-    publisher = ticker.publisher("feed-1")
+    publisher = asyncio_ticker.publisher("feed-1")
 
-    assert ticker.publisher("feed-1") is publisher
-    assert ticker.publisher("feed-2") is not publisher
-    assert ticker.publisher() is not ticker.publisher()
+    assert asyncio_ticker.publisher("feed-1") is publisher
+    assert asyncio_ticker.publisher("feed-2") is not publisher
+    assert asyncio_ticker.publisher() is not asyncio_ticker.publisher()
     assert publisher.publisher_id == "feed-1"
 
 
-async def test_publishers_that_nobody_uses_are_forgotten(ticker: TickerClient) -> None:
+async def test_publishers_that_nobody_uses_are_forgotten(asyncio_ticker: TickerClient) -> None:
     """A client keeps no publisher that the program has let go of."""
-    ticker.publisher("feed-1")
+    asyncio_ticker.publisher("feed-1")
     gc.collect()
 
-    assert len(ticker._publishers) == 0
+    assert len(asyncio_ticker._publishers) == 0
