@@ -50,6 +50,11 @@ class EventBuffer:
         """Whether every-tick updates are being folded, because the program is behind."""
         return self._folding
 
+    @property
+    def half_full(self) -> bool:
+        """Whether half of the places are taken, not counting the newest update of each stock."""
+        return len(self._slots) - len(self._newest) > self._capacity // 2
+
     def put(self, event: Event) -> None:
         """Add an event that is neither an update nor a gap. Raises ReaderTooSlow."""
         if isinstance(event, Heartbeat | FeedChanged):

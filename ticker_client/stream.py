@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import grpc
 from ticker.v1 import watch_service_pb2 as wire
@@ -13,7 +13,10 @@ from ticker_client.errors import HeartbeatMissed, ServerUnreachable, TickerError
 from ticker_client.intake import Intake
 from ticker_client.watchdog import CallLater, Watchdog
 
-__all__ = ["Stream"]
+__all__ = ["News", "Stream"]
+
+News = Callable[[], Awaitable[None] | None]
+"""Called after a message was taken. What it returns is waited for before the next one is read."""
 
 Call = grpc.aio.UnaryStreamCall[wire.WatchStocksRequest, wire.WatchStocksResponse]
 
@@ -24,13 +27,11 @@ class Stream:
     Args:
         connection: where the call is made.
         intake: takes the messages.
-        news: called after each message was taken.
+        news: called after each message was taken; may let a replay wait for the program.
         call_later: the timers.
     """
 
-    def __init__(
-        self, connection: Connection, intake: Intake, news: Callable[[], None], call_later: CallLater | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, intake: Intake, news: News, call_later: CallLater | None = None) -> None:
         self._connection = connection
         self._intake = intake
         self._news = news
@@ -57,7 +58,11 @@ class Stream:
                         opening.cancel()
                     if self._intake.next_within:
                         watchdog.alive(self._intake.next_within)
-                    self._news()
+                    room = self._news()
+                    if room is not None:
+                        watchdog.stop()  # what is not read is no silence
+                        await room
+                        watchdog.alive(self._intake.next_within)
             except grpc.aio.AioRpcError as error:
                 raise self._failure_of(error) from error
             except asyncio.CancelledError:

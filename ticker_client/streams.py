@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 
 from ticker.v1 import watch_service_pb2 as wire
 
@@ -13,7 +13,7 @@ from ticker_client.instants import timestamp_of
 from ticker_client.intake import Intake
 from ticker_client.reconnection import Outage, Reconnect, is_passing
 from ticker_client.resume import Resume
-from ticker_client.stream import Stream
+from ticker_client.stream import News, Stream
 from ticker_client.watchdog import CallLater
 
 __all__ = ["Streams"]
@@ -26,7 +26,7 @@ class Streams:
         connection: where the streams are opened.
         request: what the program asked for.
         intake: takes the messages, and knows where the watch stands.
-        news: called whenever the intake has taken something.
+        news: called whenever the intake has taken something; see Stream.
         reconnect: by which pauses to come back; None = the first stream is the only one.
         call_later: the timers of the watchdog.
     """
@@ -36,7 +36,7 @@ class Streams:
         connection: Connection,
         request: wire.WatchStocksRequest,
         intake: Intake,
-        news: Callable[[], None],
+        news: News,
         *,
         reconnect: Reconnect | None,
         call_later: CallLater | None,
@@ -81,7 +81,7 @@ class Streams:
             if self._is_over(broken):
                 return
             failures = 1 if lasted >= self._pace.longest_pause.total_seconds() else failures + 1
-            self._tell_the_break(broken)
+            await self._tell_the_break(broken)
             await self._pace.sleep(self._pause(failures, broken))
 
     def _next_request(self) -> wire.WatchStocksRequest:
@@ -106,7 +106,7 @@ class Streams:
         followed = self._intake.followed if self.was_live else ()
         return self._intake.replay.resumes(resume.stock_ids(), followed, self._intake.refused)
 
-    def _take_note(self) -> None:
+    def _take_note(self) -> Awaitable[None] | None:
         """Take note of what a message has brought."""
         self.was_live = self.was_live or self._is_complete
         if self._intake.caught_up and self._live_since is None:
@@ -116,7 +116,7 @@ class Streams:
                 self.reconnects += 1
                 self._intake.tell(self._outage.over(self._live_since, self._intake.replayed_count))
                 self._outage = None
-        self._news()
+        return self._news()
 
     def _lasted(self) -> float:
         """Return for how many seconds the stream was live; it is no longer."""
@@ -150,7 +150,7 @@ class Streams:
             raise broken
         return False
 
-    def _tell_the_break(self, broken: TickerError | None) -> None:
+    async def _tell_the_break(self, broken: TickerError | None) -> None:
         """Tell the program once that no prices come for now; a GoAway has told so itself."""
         if self._outage is not None:
             return
@@ -160,7 +160,9 @@ class Streams:
         elif broken is not None:
             self._outage = Outage(broken.reason, self._pace.clock())
             self._intake.tell(Disconnected(broken.reason, broken.message))
-        self._news()
+        room = self._news()
+        if room is not None:
+            await room
 
     def _pause(self, failures: int, broken: TickerError | None) -> float:
         """Return how long to wait, in seconds. The time of a GoAway was drawn by the server already."""

@@ -60,6 +60,8 @@ class Watch:
 
     Inside `async with` the stream is open and `opened` says what it follows. It is read at once, whatever the program
     does meanwhile, into a bounded buffer (see EventBuffer). Events that were received are delivered before the end.
+    Ticks of the past are no older if they wait in the server: they are read no faster than the program takes them,
+    unless it waits in `ready()`.
 
     A watch comes back by itself. When its stream breaks, is silent for longer than the server promised, or ends after
     a GoAway, it opens another one after a random pause, and goes on where it stood:
@@ -102,6 +104,8 @@ class Watch:
         self._is_open = asyncio.Event()
         self._is_ready = asyncio.Event()
         self._has_news = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._hurried = 0
 
     async def __aenter__(self) -> Self:
         """Open the stream and wait until the server has said what it follows. Raises the TickerError of a refusal."""
@@ -140,7 +144,12 @@ class Watch:
         """Wait until the state of every stock has been received once. Raises what ended the watch before that."""
         if self._reader is None:
             raise ClientMisused("WATCH_NOT_OPEN", "this watch is not open; use it inside `async with`")
-        await self._is_ready.wait()
+        self._hurried += 1
+        self._has_room.set()
+        try:
+            await self._is_ready.wait()
+        finally:
+            self._hurried -= 1
         if not self._streams.was_live:
             raise self._failure or WatchBroken("it ended before it had caught up", reason="ENDED_EARLY")
 
@@ -179,6 +188,7 @@ class Watch:
             self._has_news.clear()
             await self._has_news.wait()
         self._bookmark.take(event)
+        self._has_room.set()
         return event
 
     async def _close(self) -> None:
@@ -197,13 +207,20 @@ class Watch:
         finally:
             self._end(failure)
 
-    def _take_note(self) -> None:
-        """Take note of what has come."""
+    def _take_note(self) -> Awaitable[None] | None:
+        """Take note of what has come; return what to wait for before there is more."""
         if self._intake.is_open:
             self._is_open.set()
         if self._streams.was_live:
             self._is_ready.set()
         self._has_news.set()
+        return self._make_room() if self._intake.is_replaying and self._buffer.half_full else None
+
+    async def _make_room(self) -> None:
+        """Let the past wait until the program has taken some of it; a program in `ready()` takes nothing."""
+        while self._buffer.half_full and not self._hurried:
+            self._has_room.clear()
+            await self._has_room.wait()
 
     def _end(self, failure: Exception | None) -> None:
         """End the watch, once: what comes first is the reason."""

@@ -49,13 +49,14 @@ class Watchdog:
         """Note a sign of life, and for how long there may be none from now on. The first one starts the watchdog."""
         self._silent_slices = 0
         if promise != self._promise:
-            self._promise = promise
             self.stop()
+            self._promise = promise
             self._due = self._clock()
             self._next_slice()
 
     def stop(self) -> None:
-        """Never bark again, unless there is another sign of life with another promise."""
+        """Never bark again, unless there is another sign of life."""
+        self._promise = timedelta()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

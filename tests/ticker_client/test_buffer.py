@@ -46,6 +46,17 @@ def drained(buffer: EventBuffer) -> list[Event]:
     return events
 
 
+def test_it_knows_when_it_is_half_full() -> None:
+    """The newest update of each stock does not count, because it always has a place."""
+    buffer, half_full = empty(capacity=4), []
+    for number in range(1, 5):
+        buffer.put_update(update("A", number), every_tick=True)
+        buffer.put_update(update(f"B{number}", 1), every_tick=True)
+        half_full.append(buffer.half_full)
+
+    assert half_full == [False, False, False, True]
+
+
 def test_events_come_out_as_they_went_in() -> None:
     """Events are taken in the order in which they were put; an empty buffer gives None."""
     buffer = empty()

@@ -81,6 +81,30 @@ async def test_each_other_end_is_an_error(
     assert (failure.code, given_up) == (code, gives_up)
 
 
+async def test_silence_after_the_past_has_waited_is_noticed(server: ScriptedServer) -> None:
+    """While the past waits for the program nothing is judged; from when it goes on, silence counts again."""
+    play(server, [opened(watched("AAPL"), heartbeat=timedelta(milliseconds=30)), None])
+    connection = Connection(
+        server.target, token=None, tls_ca=None, timeout=timedelta(seconds=10), connect_timeout=timedelta(seconds=10)
+    )
+    connection.open()
+    intake = Intake(EventBuffer(capacity=10, lag_policy=LagPolicy.CONFLATE), Continuity(every_tick=False))
+    waiting, room = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        waiting.set()
+        await room.wait()
+
+    stream = asyncio.create_task(Stream(connection, intake, wait).run(WatchStocksRequest(stock_ids=["AAPL"])))
+    await waiting.wait()
+    await asyncio.wait([stream], timeout=0.2)
+    assert not stream.done()
+    room.set()
+    with pytest.raises(HeartbeatMissed):
+        await stream
+    await connection.close()
+
+
 @pytest.mark.parametrize(
     ("hours", "interval", "late"), [(0.5, 5, 9.9), (24, 60, 119)], ids=["idle for 30 minutes", "closed for 24 hours"]
 )

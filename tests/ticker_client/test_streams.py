@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from datetime import timedelta
 
 import grpc
@@ -503,9 +504,33 @@ async def test_an_older_server_is_watched_afresh_by_a_program_that_comes_back(
     assert told(events) == [Gap("AAPL", 8, 8, GapReason.UNEXPLAINED), ("AAPL", 9, 0), CaughtUp]
 
 
+async def test_a_replay_that_nobody_takes_may_break(server: ScriptedServer, ticker: TickerClient) -> None:
+    """A program that waits in `ready()` gets ready, though a replay breaks that fills more than half of the buffer."""
+    past = [updates(stock_update("AAPL", number), kind=REPLAY) for number in range(1, 14)]
+    play(server, [opened(EACH), *past, LOST], resumed(14))
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=20, reconnect=Pauses().reconnect()) as watch:
+        await watch.ready()
+        events = await events_until(watch, Reconnected)
+    gc.collect()
+
+    assert [item[1] for item in told(events) if isinstance(item, tuple)] == [*range(1, 15)]
+
+
+async def test_a_replay_that_breaks_while_it_waits_goes_on(server: ScriptedServer, ticker: TickerClient) -> None:
+    """A program that is slow with the past loses nothing of it, whatever breaks meanwhile."""
+    first, rest = ([updates(stock_update("AAPL", n), kind=REPLAY) for n in numbers] for numbers in (range(8, 20), [20]))
+    play(server, [*begun(), LOST], [opened(EACH), *first, LOST], [opened(EACH), *rest, caught_up(1), None])
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=10, reconnect=Pauses().reconnect()) as watch:
+        events = await events_until(watch, Reconnected)
+
+    assert [item[1] for item in told(events) if isinstance(item, tuple)] == [*range(7, 21)]
+    assert resumes(server)[2:] == [at(("AAPL", 19))]
+
+
 async def test_a_buffer_keeps_its_policy_across_streams(server: ScriptedServer, ticker: TickerClient) -> None:
     """A program that lets too many ticks of several streams wait is too slow, if it asked to be told so."""
-    play(server, [*begun(), updates(stock_update("AAPL", 8)), LOST], resumed(*range(9, 30)))
+    live = [updates(stock_update("AAPL", number)) for number in range(9, 30)]
+    play(server, [*begun(), updates(stock_update("AAPL", 8)), LOST], [*resumed()[:-1], *live, None])
     policy = LagPolicy.DISCONNECT
     async with ticker.watch(
         "AAPL", every_tick=True, buffer_size=10, lag_policy=policy, reconnect=Pauses().reconnect()

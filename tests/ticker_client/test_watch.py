@@ -12,6 +12,7 @@ from ticker.v1.watch_service_pb2 import WatchStocksRequest
 
 from tests.ticker_client.each_client import Connect, received_all
 from tests.ticker_client.messages import (
+    REPLAY,
     SNAPSHOT,
     caught_up,
     go_away,
@@ -409,6 +410,57 @@ async def test_a_slow_program_is_disconnected_if_it_asked_for_that(
         await server.ended_watches.get()
         with pytest.raises(ReaderTooSlow):
             _ = [event async for event in watch]
+
+
+async def test_the_past_waits_for_a_slow_program(server: ScriptedServer, ticker: TickerClient) -> None:
+    """A replay is read no faster than it is taken: nothing is folded, and what is not read is no silence."""
+    count, held_up, ends = 2_000, asyncio.Event(), asyncio.Event()
+
+    async def script(request: WatchStocksRequest, send: Send) -> None:
+        await send(opened(watched("AAPL", every_tick=True), heartbeat=timedelta(milliseconds=100)))
+        for number in range(1, count + 1):
+            tick = stock_update("AAPL", number)
+            tick.size = "1" * 1000
+            sending = asyncio.ensure_future(send(updates(tick, kind=REPLAY)))
+            await asyncio.wait([sending], timeout=0.5)
+            if not sending.done():
+                held_up.set()
+            await sending
+        await send(caught_up(count))
+        await ends.wait()
+        await send(go_away())
+
+    server.script = script
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=100, reconnect=False) as watch:
+        await held_up.wait()
+        assert (watch.statistics().waiting, watch.statistics().live) == (52, False)
+        events = [await anext(watch) for _ in range(count + 1)]
+        ends.set()
+
+    assert [event.tick_number for event in events if isinstance(event, Update)] == [*range(1, count + 1)]
+    assert events[-1] == CaughtUp(count)
+
+
+async def test_the_past_does_not_wait_for_a_program_that_wants_to_be_ready(
+    server: ScriptedServer, ticker: TickerClient
+) -> None:
+    """While a program waits in `ready()` it takes nothing, so everything is read, and folded if it is too much."""
+
+    async def script(request: WatchStocksRequest, send: Send) -> None:
+        await send(opened(watched("AAPL", every_tick=True)))
+        for number in range(1, 10):
+            await send(updates(stock_update("AAPL", number), kind=REPLAY))
+        await send(caught_up(9))
+        await silence()
+
+    server.script = script
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=4, reconnect=False) as watch:
+        await watch.ready()
+        events = [await anext(watch) for _ in range(3)]
+
+    assert events[0] == Gap("AAPL", 1, 8, GapReason.BUFFER_FULL)
+    assert isinstance(events[1], Update)
+    assert events[2] == CaughtUp(9)
 
 
 async def test_wrong_order_and_missing_numbers_are_noticed(server: ScriptedServer, ticker: TickerClient) -> None:

@@ -82,8 +82,11 @@ def test_it_is_quiet_until_the_first_sign_of_life_and_after_stopping() -> None:
     watchdog.alive(PROMISE)
     watchdog.stop()
     loop.run(100)
-
     assert barks == []
+
+    watchdog.alive(PROMISE)
+    loop.run(17)
+    assert barks == [PROMISE]
 
 
 @given(st.lists(st.floats(0.25, 40), max_size=20))
