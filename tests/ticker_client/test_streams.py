@@ -429,6 +429,75 @@ async def test_subscriptions_that_changed_meanwhile_are_told(server: ScriptedSer
     assert changes == [(StockChanged, "B"), (StockJoined, "D"), (StockLeft, "A")]
 
 
+async def test_a_user_gets_one_newest_update_of_each_stock(server: ScriptedServer, ticker: TickerClient) -> None:
+    """What was missed while away comes as one update per stock with its count, whatever became of the subscriptions."""
+    slower = watched("CHANGED")
+    slower.frequency.seconds = 60
+    before = [watched(stock_id) for stock_id in ("SAME", "QUIET", "CHANGED", "LEFT", "PACED")]
+    empty, each = watched("EMPTY", has_price=False), watched("EACH", every_tick=True)
+    newly_each, newly_paced = watched("PACED", every_tick=True), watched("EACH")
+    taken = asyncio.Event()
+    numbers = [updates(*(stock_update(stock.stock_id, 7) for stock in [*before, each]), kind=SNAPSHOT)]
+    after = [watched("SAME"), watched("QUIET"), slower, newly_each, newly_paced, watched("EMPTY"), watched("NEW")]
+    missed = [("SAME", 12), ("CHANGED", 12), ("PACED", 8), ("PACED", 9), ("EACH", 12), ("EMPTY", 3)]
+    play(
+        server,
+        [opened(*before, empty, each), *numbers, caught_up(), taken, LOST],
+        [
+            opened(*after),
+            updates(stock_update("NEW", 50), kind=SNAPSHOT),
+            updates(*(stock_update(stock_id, number) for stock_id, number in missed), kind=REPLAY),
+            caught_up(6),
+            None,
+        ],
+    )
+    async with ticker.watch(reconnect=Pauses().reconnect()) as watch:
+        events = await events_until(watch, CaughtUp)
+        taken.set()
+        events = await events_until(watch, Reconnected)
+
+    places = [("SAME", 7), ("QUIET", 7), ("CHANGED", 7), ("LEFT", 7), ("PACED", 7), ("EMPTY", 0), ("EACH", 7)]
+    assert resumes(server) == [None, at(*places)]
+    assert [item for item in told(events) if isinstance(item, Gap | tuple)] == [
+        ("NEW", 50, 0),
+        ("SAME", 12, 4),
+        ("CHANGED", 12, 4),
+        ("PACED", 8, 0),
+        ("PACED", 9, 0),
+        ("EACH", 12, 4),
+        ("EMPTY", 3, 2),
+    ]
+    changes = [
+        (type(event), event.stock_id) for event in events if isinstance(event, StockJoined | StockChanged | StockLeft)
+    ]
+    assert changes == [
+        (StockChanged, "CHANGED"),
+        (StockChanged, "PACED"),
+        (StockChanged, "EACH"),
+        (StockJoined, "NEW"),
+        (StockLeft, "LEFT"),
+    ]
+
+
+async def test_a_user_that_was_away_twice_gets_one_update(server: ScriptedServer, ticker: TickerClient) -> None:
+    """A program that takes nothing during two breaks gets one update per stock, which counts all that it replaced."""
+    taken = asyncio.Event()
+    play(
+        server,
+        [*begun(PACED), taken, LOST],
+        [*resumed(9, stock=PACED)[:-1], updates(stock_update("AAPL", 11)), LOST],
+        [*resumed(15, stock=PACED)[:-1], go_away(wire.GO_AWAY_REASON_REPLAY_COMPLETE)],
+    )
+    async with ticker.watch(reconnect=Pauses().reconnect()) as watch:
+        await events_until(watch, CaughtUp)
+        taken.set()
+        await received_all(watch)
+        events = [event async for event in watch]
+
+    assert [item for item in told(events) if isinstance(item, Gap | tuple)] == [("AAPL", 15, 7)]
+    assert resumes(server) == [None, at(("AAPL", 7)), at(("AAPL", 11))]
+
+
 async def test_the_feed_is_told_across_streams(server: ScriptedServer, ticker: TickerClient) -> None:
     """A feed that is another one after the break is told, and one that is the same is not."""
     stale = heartbeat(feed=wire.FEED_STATE_STALE)
