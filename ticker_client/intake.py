@@ -136,6 +136,8 @@ class Intake:
 
     def _take_opened(self, message: wire.Opened) -> None:
         opened = opened_of(message)
+        if self.is_open and not opened.log_epoch:  # it goes on with further stocks, and names the watch alone
+            opened = replace(opened, log_epoch=self._log_epoch)
         if self._log_epoch and opened.log_epoch != self._log_epoch:
             self._continuity.start_anew(GapReason.LOG_REPLACED, wholly=self.replay is not None)
         self._log_epoch = opened.log_epoch

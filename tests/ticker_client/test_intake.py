@@ -84,12 +84,14 @@ def test_a_message_with_everything_is_taken_in_the_order_of_the_wire() -> None:
 
 
 def test_opened_in_several_messages_is_one() -> None:
-    """Further stocks of a second `opened` are added to those of the first; each message is an event of its own."""
-    taken = Taken(opened(watched("AAPL")), opened(watched("MSFT")))
+    """Further stocks of a second `opened` are added to those of the first, in the same log; each message is an event."""
+    taken = Taken(opened(watched("AAPL")), opened(watched("MSFT"), log_epoch=""))
 
     assert taken.intake.opened is not None
     assert [stock.stock_id for stock in taken.intake.opened.stocks] == ["AAPL", "MSFT"]
     assert taken.kinds() == [Opened, Opened]
+    assert {event.log_epoch for event in taken.events if isinstance(event, Opened)} == {"e-1"}
+    assert taken.intake.resume().log_epoch == "e-1"
 
 
 def test_each_stock_is_accounted_for_by_its_own_cadence() -> None:
