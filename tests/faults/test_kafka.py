@@ -100,15 +100,8 @@ class Scene:
         truth = await truth_of(topic)
         assert len(published) > 100
         for watch in self.watches:
-            every_tick = watch is self.every
-            await until(
-                lambda watch=watch, every_tick=every_tick: (
-                    not faults(watch.history, published, truth, every_tick=every_tick)
-                ),
-                "the histories are right",
-                15,
-            )
-            assert faults(watch.history, published, truth, every_tick=every_tick) == []
+            await until(lambda watch=watch: not faults(watch.history, published, truth), "the histories are right", 15)
+            assert faults(watch.history, published, truth) == []
             assert watch.dropped == 0
             assert watch.streams == 1
 

@@ -214,7 +214,7 @@ async def check_away(own_postgres: Postgres, pair: Deployment, harm: Harm) -> No
     show_figure("publish to SDK, median and p99, before and while it was away", *before, *away)
 
     assert set(adding.added) <= listed
-    assert faults(adhoc.history, quotes.accepted, truth, every_tick=True) == []
+    assert faults(adhoc.history, quotes.accepted, truth) == []
     assert adhoc.dropped + saved.dropped == 0
     assert not quotes.troubles
     assert away[0] < max(LEAST_MEDIAN_SECONDS, 3 * before[0])

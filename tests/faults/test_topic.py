@@ -119,7 +119,7 @@ async def test_foreign_records_are_skipped(place: Place, topic: PriceTopic) -> N
                     await gateway.logs("record skipped", reason=reason, record=record)
         assert sum(map(len, foreign.places.values())) == len(servers.gateways[0].log("record skipped"))
         for watch in (first, second):
-            assert faults(watch.history, quotes.accepted, truth, every_tick=True) == []
+            assert faults(watch.history, quotes.accepted, truth) == []
         async with TickerClient(one) as client:
             await client.create_stock(unknown)
         await until_equal(servers, truth, [*stock_ids, unknown])
@@ -171,7 +171,7 @@ async def test_partitions_are_added(place: Place, topic: PriceTopic) -> None:
             for watch in (first, second):
                 await until(lambda watch=watch: not unconverged(watch.history, truth, stock_ids), "all has come")
         for watch in (first, second):
-            assert faults(watch.history, [*quotes.accepted, *more.accepted], truth, every_tick=True) == []
+            assert faults(watch.history, [*quotes.accepted, *more.accepted], truth) == []
             assert (watch.streams, watch.dropped) == (1, 0)
 
 

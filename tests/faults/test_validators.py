@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from ticker.v1 import tick_pb2
 
+from tests.support.history import Begun, History, Seen
 from tests.support.oracle import Truth
-from tests.support.recorder import History, Seen
 from tests.support.validators import faults, gaps, lost, out_of_order, repeated, unaccounted, unconverged, untrue
 from ticker_client import Gap, GapReason, Opened, Update, UpdateKind, WatchedStock
 from ticker_client.events import Event
@@ -16,6 +16,7 @@ from ticker_client.instants import timestamp_of
 from ticker_server.model.tick import AcceptedTick
 
 TICKS = 6
+SECOND = timedelta(seconds=1)
 
 
 def accepted(number: int, stock_id: str = "AAPL") -> AcceptedTick:
@@ -49,13 +50,13 @@ def update(number: int, kind: UpdateKind = UpdateKind.LIVE, superseded: int = 0,
     return Update(message, kind, superseded)
 
 
-def opened(epoch: str = "one") -> Opened:
-    """Return how a stream begins."""
-    stock = WatchedStock("AAPL", "AAPL", "USD", None, True, True, None, True)
+def opened(epoch: str = "one", frequency: timedelta | None = None) -> Opened:
+    """Return how a stream begins; without a frequency one of every tick."""
+    stock = WatchedStock("AAPL", "AAPL", "USD", frequency, frequency is None, True, None, True)
     return Opened("w", epoch, (stock,), (), timedelta(seconds=5), None, "1")
 
 
-def history(*events: Event) -> History:
+def history(*events: Event | Begun) -> History:
     """Return a history of events, one a second."""
     return [Seen(float(at), event) for at, event in enumerate(events)]
 
@@ -67,26 +68,31 @@ def every_tick() -> list[Event]:
 
 def now_and_then() -> list[Event]:
     """Return what a watch with a frequency could tell."""
-    return [opened(), update(1, UpdateKind.SNAPSHOT), update(3, superseded=1), update(6, superseded=2)]
+    return [
+        opened(frequency=SECOND),
+        update(1, UpdateKind.SNAPSHOT),
+        update(3, superseded=1),
+        update(6, superseded=2),
+    ]
 
 
 def test_right_histories_pass() -> None:
-    """Nothing is found in what is right, with every tick and without, and through another stream."""
-    again = [opened(), update(4, UpdateKind.SNAPSHOT), update(5), update(6)]
+    """Nothing is found in what is right, with every tick and without, and when a program begins afresh."""
+    again = [Begun(None), opened(), update(4, UpdateKind.SNAPSHOT), update(5), update(6)]
 
-    assert faults(history(*every_tick()), PUBLISHED, TRUTH, every_tick=True) == []
-    assert faults(history(*now_and_then()), PUBLISHED, TRUTH, every_tick=False) == []
-    assert faults(history(*every_tick()[:5], *again), PUBLISHED, TRUTH, every_tick=True) == []
+    assert faults(history(*every_tick()), PUBLISHED, TRUTH) == []
+    assert faults(history(*now_and_then()), PUBLISHED, TRUTH) == []
+    assert faults(history(*every_tick()[:5], *again), PUBLISHED, TRUTH) == []
 
 
 def test_gap_accounts_but_not_for_a_fast_reader() -> None:
     """A gap names what is missing, which a reader that is never slow must not be told."""
     told = history(*every_tick()[:3], Gap("AAPL", 3, 5, GapReason.READER_LAGGED), update(6))
 
-    assert unaccounted(told, every_tick=True) == []
-    assert lost(told, PUBLISHED, TRUTH, every_tick=True) == []
+    assert unaccounted(told) == []
+    assert lost(told, PUBLISHED, TRUTH) == []
     assert gaps(told)
-    assert faults(told, PUBLISHED, TRUTH, every_tick=True)
+    assert faults(told, PUBLISHED, TRUTH)
 
 
 def test_sequences_start_anew_with_another_epoch() -> None:
@@ -99,9 +105,9 @@ def test_dropped_update_is_found() -> None:
     """A missing tick is unaccounted, and lost; superseded ones that were not are unaccounted, too."""
     spoiled = every_tick()
     del spoiled[3]
-    assert unaccounted(history(*spoiled), every_tick=True)
-    assert lost(history(*spoiled), PUBLISHED, TRUTH, every_tick=True)
-    assert unaccounted(history(opened(), update(1), update(3)), every_tick=False)
+    assert unaccounted(history(*spoiled))
+    assert lost(history(*spoiled), PUBLISHED, TRUTH)
+    assert unaccounted(history(opened(frequency=SECOND), update(1), update(3)))
 
 
 def test_repeated_update_is_found() -> None:
@@ -117,7 +123,7 @@ def test_swapped_updates_are_found() -> None:
     swapped = every_tick()
     swapped[3], swapped[4] = swapped[4], swapped[3]
     assert out_of_order(history(*swapped))
-    assert unaccounted(history(*swapped), every_tick=True)
+    assert unaccounted(history(*swapped))
 
 
 def test_older_snapshot_is_found() -> None:
@@ -135,27 +141,27 @@ def test_wrong_facts_are_found() -> None:
 
 def test_gap_that_is_not_told_is_found() -> None:
     """Without its gap a jump is unaccounted, and what it would have named is lost."""
-    assert unaccounted(history(opened(), update(2), update(6)), every_tick=True)
-    assert lost(history(*every_tick()[:3], update(6)), PUBLISHED, TRUTH, every_tick=True)
+    assert unaccounted(history(opened(), update(2), update(6)))
+    assert lost(history(*every_tick()[:3], update(6)), PUBLISHED, TRUTH)
 
 
 def test_gap_that_nobody_explains_is_found() -> None:
     """A gap that only the SDK tells, because the numbers jump, explains nothing."""
     told = history(*every_tick()[:3], Gap("AAPL", 3, 5, GapReason.UNEXPLAINED), update(6))
-    assert unaccounted(told, every_tick=True)
-    assert lost(told, PUBLISHED, TRUTH, every_tick=True)
+    assert unaccounted(told)
+    assert lost(told, PUBLISHED, TRUTH)
 
 
 def test_tick_that_is_not_in_the_log_is_found() -> None:
     """What was acknowledged has to be in the log, and only once."""
     told = history(*every_tick())
     twice = {"AAPL": [*TRUTH["AAPL"], replace(accepted(7), price="6.5")]}
-    assert lost(told, [*PUBLISHED, ("AAPL", "7.5")], TRUTH, every_tick=True)
-    assert lost(told, PUBLISHED, twice, every_tick=True)
+    assert lost(told, [*PUBLISHED, ("AAPL", "7.5")], TRUTH)
+    assert lost(told, PUBLISHED, twice)
 
 
 def test_last_price_that_does_not_come_is_found() -> None:
     """A watch whose last price is not the newest has not converged, and one that has no price has not either."""
     assert unconverged(history(*every_tick()[:-1]), TRUTH, ["AAPL"])
     assert unconverged(history(opened()), TRUTH, ["AAPL"])
-    assert lost(history(*now_and_then()[:-1]), PUBLISHED, TRUTH, every_tick=False)
+    assert lost(history(*now_and_then()[:-1]), PUBLISHED, TRUTH)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from tests.support.deployments import until
+from tests.support.validators import Answer
 from ticker_client import OutcomeUnknown, PublishOutcome, PublishResult, Tick, TickerClient, TickerError, Update
 from ticker_client.publisher import Publisher
 
@@ -26,6 +27,8 @@ class Quotes:
     def __init__(self, publisher: Publisher, stock_ids: Sequence[str], mark: int) -> None:
         self.accepted: list[tuple[str, str]] = []
         """Stock and price of what was answered ACCEPTED (or DUPLICATE, for what was sent again)."""
+        self.answers: list[Answer] = []
+        """What was told of each tick, each time it was sent; UNKNOWN where there was no answer."""
         self.sent: dict[tuple[str, str], float] = {}
         """When each was first sent (seconds of the monotonic clock)."""
         self.troubles: list[tuple[float, str]] = []
@@ -74,12 +77,19 @@ class Quotes:
             if not error.retryable:
                 raise
             self.troubles.append((time.monotonic(), error.reason))
+            self._answered(ticks, [PublishResult(PublishOutcome.UNKNOWN)] * len(ticks))
             return list(self._publisher.unconfirmed)
         finally:
             self.longest_call = max(self.longest_call, time.monotonic() - began)
         return self._note(ticks, results)
 
+    def _answered(self, ticks: list[Tick], results: list[PublishResult]) -> None:
+        now = time.monotonic()
+        for tick, result in zip(ticks, results, strict=True):
+            self.answers.append(Answer(now, tick.stock_id, str(tick.price), result.outcome, result.sequence))
+
     def _note(self, ticks: list[Tick], results: list[PublishResult]) -> list[Tick]:
+        self._answered(ticks, results)
         for tick, result in zip(ticks, results, strict=True):
             if result.outcome is PublishOutcome.UNKNOWN:
                 self.troubles.append((time.monotonic(), "UNKNOWN"))

@@ -6,26 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tests.support.deployments import WAIT_SECONDS, until
+from tests.support.history import Begun, History, Seen
 from ticker_client import CaughtUp, FeedChanged, FeedState, GoAway, Opened, TickerClient, TickerError, Update
-from ticker_client.events import Event
 
 _Event = TypeVar("_Event")
 REOPEN_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An event, and when it came (seconds of the monotonic clock)."""
-
-    at: float
-    event: Event
-
-
-History = list[Seen]
 
 
 class Recorder:
@@ -89,6 +77,7 @@ class Recorder:
         watch = self._client.watch(*self.watched, **{"reconnect": False, **self._request})
         async with watch:
             self.streams += 1
+            self.history.append(Seen(time.monotonic(), Begun(self._request.get("resume"))))
             try:
                 async for event in watch.all_events():
                     self.history.append(Seen(time.monotonic(), event))

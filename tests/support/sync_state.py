@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from tests.support.price_topic import LogFold, PriceTopic, folds_at
+from tests.support.validators import Row, went_back
 from ticker_server.history.packing import unpack
 from ticker_server.history.price_rows import row_of
 from ticker_server.history.thinning import KEPT
@@ -22,12 +23,13 @@ POLL_SECONDS = 0.05
 # checkpoint, so that a false one is found even if it was thinned out soon.
 HISTORY = """
 CREATE TABLE price_history (
-  change bigint GENERATED ALWAYS AS IDENTITY, stock_id text, epoch_ordinal int, sequence bigint, tick_number bigint
+  change bigint GENERATED ALWAYS AS IDENTITY, stock_id text, epoch_ordinal int, sequence bigint, tick_number bigint,
+  price_text text
 );
 CREATE FUNCTION keep_history() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO price_history (stock_id, epoch_ordinal, sequence, tick_number)
-  VALUES (NEW.stock_id, NEW.epoch_ordinal, NEW.sequence, NEW.tick_number);
+  INSERT INTO price_history (stock_id, epoch_ordinal, sequence, tick_number, price_text)
+  VALUES (NEW.stock_id, NEW.epoch_ordinal, NEW.sequence, NEW.tick_number, NEW.price_text);
   RETURN NEW;
 END $$;
 CREATE TRIGGER keep_history AFTER INSERT OR UPDATE ON latest_price FOR EACH ROW EXECUTE FUNCTION keep_history();
@@ -39,11 +41,7 @@ BEGIN
 END $$;
 CREATE TRIGGER keep_checkpoint AFTER INSERT OR UPDATE ON log_checkpoint FOR EACH ROW EXECUTE FUNCTION keep_checkpoint();
 """
-WENT_BACK = """
-SELECT * FROM (
-  SELECT *, lag((epoch_ordinal, sequence)) OVER (PARTITION BY stock_id ORDER BY change) AS before FROM price_history
-) AS changes WHERE before >= (epoch_ordinal, sequence)
-"""
+VERSIONS = "SELECT stock_id, epoch_ordinal, sequence, tick_number, price_text FROM price_history ORDER BY change"
 PRICE = (
     "stock_id, log_partition, price_text, size_text, trade_time_ns, accept_time_ns, sequence, tick_number, publishers"
 )
@@ -79,11 +77,17 @@ def keep_history(url: str) -> None:
         connection.execute(HISTORY.encode())
 
 
+def versions(url: str) -> list[Row]:
+    """Return each version of a price that was ever stored, in order, since `keep_history`."""
+    with psycopg.connect(url) as connection:
+        return [Row(*row) for row in connection.execute(VERSIONS.encode()).fetchall()]
+
+
 def assert_nothing_went_back(url: str) -> None:
     """Check that no price of a stock was ever replaced by an older one, and that there were some."""
-    with psycopg.connect(url) as connection:
-        assert connection.execute(WENT_BACK.encode()).fetchall() == []
-        assert connection.execute("SELECT 1 FROM price_history LIMIT 1").fetchone()
+    rows = versions(url)
+    assert rows
+    assert went_back(rows) == []
 
 
 def assert_exact(url: str, fold: LogFold) -> Stored:
