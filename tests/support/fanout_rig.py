@@ -52,9 +52,11 @@ class FanoutRig:
         pending_limit: int = 10_000,
         kept: int = 1_000_000,
         lifetimes: Lifetimes | None = None,
+        hub: Hub | None = None,
+        clock: VirtualClock | None = None,
     ) -> None:
-        self.clock = VirtualClock(start)
-        self.hub = Hub(kept=kept)
+        self.clock = clock or VirtualClock(start)
+        self.hub = hub or Hub(kept=kept)
         self.scheduler = Scheduler(self.clock)
         self.registry = WatchRegistry(self.hub)
         self.rereadings: list[Rereading] = []
