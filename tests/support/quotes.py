@@ -11,7 +11,7 @@ from datetime import timedelta
 from tests.support.deployments import until
 from tests.support.validators import Answer
 from ticker_client import OutcomeUnknown, PublishOutcome, PublishResult, Tick, TickerClient, TickerError, Update
-from ticker_client.publisher import Publisher
+from ticker_client.publisher import Publisher, Retry
 
 PAUSE_SECONDS = 0.03
 AGAIN_SECONDS = 0.2
@@ -100,12 +100,16 @@ class Quotes:
 
 @asynccontextmanager
 async def quoting(
-    target: str, stock_ids: Sequence[str], mark: int, *, pause: float = PAUSE_SECONDS
+    target: str, stock_ids: Sequence[str], mark: int, *, pause: float = PAUSE_SECONDS, retry: Retry | None = None
 ) -> AsyncIterator[Quotes]:
-    """Publish through a gateway until the end of the block; then everything is acknowledged. `mark` is a digit."""
+    """Publish through a gateway until the end of the block; then everything is acknowledged. `mark` is a digit.
+
+    `retry` is how often the publisher itself sends what was not acknowledged, before it says so.
+    """
     stop = asyncio.Event()
     async with TickerClient(target, timeout=CALL_TIMEOUT) as client:
-        quotes = Quotes(client.publisher(f"quotes-{mark}"), stock_ids, mark)
+        publisher = Publisher(client._publish, f"quotes-{mark}", retry=retry)
+        quotes = Quotes(publisher, stock_ids, mark)
         running = asyncio.create_task(quotes.run(stop, pause))
         try:
             yield quotes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from scripts.kafka_cluster.ports import HOST, free_ports
 
 BACKLOG = 128
 CHUNK = 65_536
+NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class TcpProxy:
@@ -37,6 +39,15 @@ class TcpProxy:
         """Pass everything on again, what was sent meanwhile included."""
         self._listening.listen(BACKLOG)
         self._passes.set()
+
+    def reset(self) -> None:
+        """Break all connections, as a balancer that is restarted does (RST); new ones are made."""
+        broken, self._sockets = self._sockets, []
+        for each in broken:
+            with suppress(OSError):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+                each.shutdown(socket.SHUT_RD)  # wakes who waits for data, and sends nothing
+            each.close()
 
     def end(self) -> None:
         """Close all connections."""
