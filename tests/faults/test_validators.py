@@ -9,8 +9,20 @@ from ticker.v1 import tick_pb2
 
 from tests.support.history import Begun, History, Seen
 from tests.support.oracle import Truth
-from tests.support.validators import faults, gaps, lost, out_of_order, repeated, unaccounted, unconverged, untrue
-from ticker_client import Gap, GapReason, Opened, Update, UpdateKind, WatchedStock
+from tests.support.validators import (
+    faults,
+    gaps,
+    inexact_gaps,
+    lost,
+    out_of_order,
+    repeated,
+    unaccounted,
+    unconverged,
+    unfounded,
+    unresumed,
+    untrue,
+)
+from ticker_client import Gap, GapReason, Opened, Position, Resume, Update, UpdateKind, WatchedStock
 from ticker_client.events import Event
 from ticker_client.instants import timestamp_of
 from ticker_server.model.tick import AcceptedTick
@@ -165,3 +177,42 @@ def test_last_price_that_does_not_come_is_found() -> None:
     assert unconverged(history(*every_tick()[:-1]), TRUTH, ["AAPL"])
     assert unconverged(history(opened()), TRUTH, ["AAPL"])
     assert lost(history(*now_and_then()[:-1]), PUBLISHED, TRUTH)
+
+
+def test_resume_that_tells_more_than_the_newest_is_found() -> None:
+    """With a frequency the newest price is enough after a break; what lies before it is superseded."""
+    before = [opened(frequency=SECOND), update(1, UpdateKind.SNAPSHOT), opened(frequency=SECOND)]
+    right = [*before, update(4, UpdateKind.REPLAY, superseded=2), update(5)]
+    wrong = [*before, update(3, UpdateKind.REPLAY, superseded=1), update(4, UpdateKind.REPLAY), update(5)]
+
+    assert unresumed(history(*right)) == []
+    assert unresumed(history(*wrong))
+    assert unaccounted(history(*wrong)) == []
+
+
+def test_state_that_does_not_come_is_found() -> None:
+    """Of a stock that has a price the state comes first; news before it are found."""
+    assert unaccounted(history(opened(), update(2)))
+    assert unaccounted(history(opened(), update(2, UpdateKind.SNAPSHOT), update(3))) == []
+
+
+def test_program_that_begins_afresh_owes_nothing_to_the_one_before() -> None:
+    """Accounting starts anew for a program without a position; with one it goes on, and the position has to be right."""
+    told = [opened(), update(1, UpdateKind.SNAPSHOT), update(2)]
+    position = Position("AAPL", 20, 2)
+    again = [opened(), update(3, UpdateKind.REPLAY)]
+
+    assert unresumed(history(*told, Begun(None), opened(), update(5, UpdateKind.SNAPSHOT))) == []
+    assert unresumed(history(*told, Begun(Resume("one", (position,))), *again)) == []
+    assert unresumed(history(*told, Begun(Resume("one", (replace(position, tick_number=1),))), *again))
+    assert unresumed(history(*told, Begun(Resume("one", ())), *again))
+
+
+def test_gap_without_numbers_has_a_reason() -> None:
+    """Where the count is lost a gap names nothing, and nothing is demanded after it; otherwise it has to name something."""
+    lost_count = history(*every_tick()[:3], Gap("AAPL", 0, 0, GapReason.COUNT_LOST), update(6))
+    vague = history(*every_tick()[:3], Gap("AAPL", 0, 0, GapReason.READER_LAGGED), update(6))
+
+    assert inexact_gaps(lost_count, TRUTH) == []
+    assert inexact_gaps(vague, TRUTH)
+    assert unfounded(vague, frozenset({GapReason.LOG_TRUNCATED}))
