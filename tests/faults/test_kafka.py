@@ -14,13 +14,14 @@ import pytest
 
 from tests.support.broker import Broker, started_broker
 from tests.support.deployments import Deployment, Place, deployment, until, until_known
+from tests.support.evidence import Evidence
 from tests.support.figures import show_figure
 from tests.support.oracle import truth_of
 from tests.support.postgres import Postgres
 from tests.support.price_topic import PriceTopic
 from tests.support.quotes import Quotes, quoting
 from tests.support.recorder import Recorder, recording
-from tests.support.validators import faults
+from tests.support.validators import faults, undurable, unsent
 from ticker_client import FeedState, StockJoined, TickerClient, Update
 
 DOWN_SECONDS = 5.0
@@ -61,6 +62,7 @@ class Scene:
     saved: Recorder
     client: TickerClient
     quotes: tuple[Quotes, Quotes]
+    evidence: Evidence
 
     @property
     def watches(self) -> tuple[Recorder, Recorder]:
@@ -97,13 +99,17 @@ class Scene:
     async def check(self, topic: PriceTopic) -> None:
         """Check that nothing is missing and nothing came twice, once all that was published has come."""
         published = [price for quotes in self.quotes for price in quotes.accepted]
-        truth = await truth_of(topic)
+        truth = self.evidence.truth = await truth_of(topic)
+        self.evidence.answers = [answer for quotes in self.quotes for answer in quotes.answers]
         assert len(published) > 100
         for watch in self.watches:
             await until(lambda watch=watch: not faults(watch.history, published, truth), "the histories are right", 15)
             assert faults(watch.history, published, truth) == []
             assert watch.dropped == 0
             assert watch.streams == 1
+        mine = {stock_id: truth[stock_id] for stock_id in self.every.watched}
+        assert undurable(self.evidence.answers, truth) == []
+        assert unsent(self.evidence.answers, mine) == []
 
 
 @pytest.fixture
@@ -126,7 +132,7 @@ def user_of(stock_ids: tuple[str, ...]) -> str:
 
 
 @asynccontextmanager
-async def under_load(pair: Deployment, stock_ids: tuple[str, ...]) -> AsyncIterator[Scene]:
+async def under_load(pair: Deployment, stock_ids: tuple[str, ...], evidence: Evidence) -> AsyncIterator[Scene]:
     """Publish through both gateways and watch at both, and check all of it at the end."""
     one, other = (gateway.target for gateway in pair.gateways)
     user_id = user_of(stock_ids)
@@ -136,8 +142,9 @@ async def under_load(pair: Deployment, stock_ids: tuple[str, ...]) -> AsyncItera
         recording(one, *stock_ids, every_tick=True, heartbeat=HEARTBEAT) as every,
         recording(other, *stock_ids, frequency=timedelta(milliseconds=200), heartbeat=HEARTBEAT) as often,
     ):
+        evidence.histories |= {"every": every.history, "often": often.history, "saved": saved.history}
         async with quoting(one, stock_ids, 1) as first, quoting(other, stock_ids, 2) as second:
-            scene = Scene(every, often, saved, client, (first, second))
+            scene = Scene(every, often, saved, client, (first, second), evidence)
             await first.go_on(20)
             await second.go_on(20)
             yield scene
@@ -145,9 +152,11 @@ async def under_load(pair: Deployment, stock_ids: tuple[str, ...]) -> AsyncItera
         await scene.check(PriceTopic(place.bootstrap_servers, place.prefix, place.partitions))
 
 
-async def test_broker_killed_and_restarted(own_broker: Broker, pair: Deployment, stock_ids: tuple[str, ...]) -> None:
+async def test_broker_killed_and_restarted(
+    own_broker: Broker, pair: Deployment, stock_ids: tuple[str, ...], evidence: Evidence
+) -> None:
     """Killed three times while prices are published, Kafka costs no accepted tick, no order and no watch."""
-    async with under_load(pair, stock_ids) as scene:
+    async with under_load(pair, stock_ids, evidence) as scene:
         for stock_id in stock_ids[:KILLS]:
             killed = time.monotonic()
             await own_broker.kill()
@@ -160,9 +169,11 @@ async def test_broker_killed_and_restarted(own_broker: Broker, pair: Deployment,
             await scene.joined(stock_id, back)
 
 
-async def test_broker_frozen(own_broker: Broker, pair: Deployment, stock_ids: tuple[str, ...]) -> None:
+async def test_broker_frozen(
+    own_broker: Broker, pair: Deployment, stock_ids: tuple[str, ...], evidence: Evidence
+) -> None:
     """Frozen for 15 s while prices are published, Kafka costs no accepted tick, no order and no watch."""
-    async with under_load(pair, stock_ids) as scene:
+    async with under_load(pair, stock_ids, evidence) as scene:
         frozen = time.monotonic()
         own_broker.freeze()
         try:

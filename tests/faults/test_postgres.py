@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.broker import Broker
 from tests.support.deployments import Deployment, Place, deployed, deployment, until
+from tests.support.evidence import Evidence
 from tests.support.figures import show_figure
 from tests.support.oracle import truth_of
 from tests.support.postgres import Postgres, started_postgres
@@ -154,12 +155,14 @@ def harm(request: pytest.FixtureRequest, own_postgres: Postgres) -> Harm:
     return {"killed": Harm(own_postgres.kill, own_postgres.start), "frozen": Harm(freeze, thaw)}[request.param]
 
 
-async def test_server_away(own_postgres: Postgres, pair: Deployment, harm: Harm) -> None:
+async def test_server_away(own_postgres: Postgres, pair: Deployment, harm: Harm, evidence: Evidence) -> None:
     """While PostgreSQL is dead or frozen prices flow and changes are refused; then all is well, and nothing is lost."""
-    await check_away(own_postgres, pair, harm)
+    await check_away(own_postgres, pair, harm, evidence)
 
 
-async def test_network_away(broker: Broker, own_postgres: Postgres, topic_prefix: str, tmp_path: Path) -> None:
+async def test_network_away(
+    broker: Broker, own_postgres: Postgres, topic_prefix: str, tmp_path: Path, evidence: Evidence
+) -> None:
     """The same holds while nothing that is sent to PostgreSQL arrives there."""
     own_postgres.create_database("distant")
     url = urlsplit(own_postgres.url("distant"))
@@ -175,10 +178,10 @@ async def test_network_away(broker: Broker, own_postgres: Postgres, topic_prefix
 
         place = Place(tmp_path / "servers", broker.bootstrap_servers, by_proxy.geturl(), topic_prefix)
         async with deployed(place) as servers:
-            await check_away(own_postgres, servers, Harm(cut, heal))
+            await check_away(own_postgres, servers, Harm(cut, heal), evidence)
 
 
-async def check_away(own_postgres: Postgres, pair: Deployment, harm: Harm) -> None:
+async def check_away(own_postgres: Postgres, pair: Deployment, harm: Harm, evidence: Evidence) -> None:
     """Harm PostgreSQL under load, and check all that is promised while it is away and afterwards."""
     one, other = (gateway.target for gateway in pair.gateways)
     topic = PriceTopic(pair.place.bootstrap_servers, pair.place.prefix, pair.place.partitions)
@@ -191,6 +194,7 @@ async def check_away(own_postgres: Postgres, pair: Deployment, harm: Harm) -> No
         adding = Adding(client, user_id, stock_ids[1:])
         async with recording(other, *quoted, every_tick=True) as adhoc, recording(other, user_id=user_id) as saved:
             scene = Scene(adhoc, saved, adding)
+            evidence.histories |= {"adhoc": adhoc.history, "saved": saved.history}
             async with quoting(one, quoted, 1) as quotes, running(adding):
                 began = time.monotonic()
                 await asyncio.sleep(BEFORE_SECONDS)
@@ -206,7 +210,8 @@ async def check_away(own_postgres: Postgres, pair: Deployment, harm: Harm) -> No
             scene.check_refusals(harmed)
             for stock_id in adding.added:
                 await saved.told(StockJoined, where=lambda event, stock_id=stock_id: event.stock_id == stock_id)
-            truth = await truth_of(topic)
+            truth = evidence.truth = await truth_of(topic)
+            evidence.answers = quotes.answers
             await until(lambda: not unconverged(adhoc.history, truth, quoted), "all has come")
         listed = {subscription.stock_id async for subscription in client.list_subscriptions()}
     before = quantiles(adhoc, quotes.sent, began, harmed)
