@@ -133,6 +133,7 @@ async def test_mix(
     evidence.histories |= {reader.name: reader.history for reader in audience.all}
     evidence.notes |= {
         "seed": seed,
+        "struck": mischief.struck,
         "slow": ["slow-1"],
         "watched": {reader.name: STOCKS[:-1] if reader.name == "saved-2" else STOCKS for reader in audience.all},
     }
@@ -152,7 +153,6 @@ async def test_mix(
             isolated = await isolation(audience, quotes, before)
             async with in_background(toggle(servers)):
                 await mischief.run(SECONDS)
-            evidence.notes["struck"] = [vars(one) for one in mischief.struck]
             await recovered(audience, quotes, time.monotonic())
         for each in quotes:
             evidence.answers += each.answers

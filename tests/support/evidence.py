@@ -41,7 +41,7 @@ class Evidence:
         write_lines(folder / "answers.jsonl", self.answers)
         write_lines(folder / "log.jsonl", (tick for ticks in self.truth.values() for tick in ticks))
         write_lines(folder / "rows.jsonl", self.rows)
-        (folder / "run.json").write_text(json.dumps(self.notes, indent=2))
+        (folder / "run.json").write_text(json.dumps(self.notes, indent=2, default=vars))
 
     @classmethod
     def load(cls, folder: Path) -> Evidence:

@@ -56,7 +56,7 @@ def unconverged(history: History, truth: Truth, stock_ids: Collection[str]) -> l
     """The last that was told of each stock is the newest tick of the log."""
     last = {update.stock_id: update for _, update in updates_of(history)}
     wrong: list[str] = []
-    for stock_id in stock_ids:
+    for stock_id in sorted(truth.keys() & set(stock_ids)):
         told, newest = last.get(stock_id), truth[stock_id][-1]
         if told is None or (told.sequence, told.price_text) != (newest.sequence, newest.price):
             wrong.append(f"{told} is the last, {newest} the newest")
