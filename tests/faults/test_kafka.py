@@ -21,8 +21,13 @@ from tests.support.postgres import Postgres
 from tests.support.price_topic import PriceTopic
 from tests.support.quotes import Quotes, quoting
 from tests.support.recorder import Recorder, recording
+from tests.support.sample_changes import added
 from tests.support.validators import faults, undurable, unsent
 from ticker_client import FeedState, StockJoined, TickerClient, Update
+from ticker_server.errors import PriceLogUnavailable
+from ticker_server.feed.kafka.change_publisher import ChangePublisher
+from ticker_server.feed.kafka.connection import KafkaConnection
+from ticker_server.feed.kafka.topics import change_topic, ensure_topics
 
 DOWN_SECONDS = 5.0
 RECOVERY_SECONDS = 10.0
@@ -184,3 +189,22 @@ async def test_broker_frozen(
         thawed = time.monotonic()
         await own_broker.accepts()
         await scene.recovered(thawed)
+
+
+async def test_change_under_way_does_not_hold_up_the_end(own_broker: Broker) -> None:
+    """What Kafka does not take while it is frozen is given up, and a gateway can end."""
+    prefix = f"t{secrets.token_hex(4)}"
+    plan, connection = change_topic(prefix, 4), KafkaConnection(own_broker.bootstrap_servers)
+    await ensure_topics(connection, [plan])
+    # The request under way ends after 5 s; then its producer waits for news of the cluster, to try it again.
+    publisher = ChangePublisher(connection, plan.name, 4, limit_seconds=6)
+    await publisher.publish([added("ana", "AAPL", 1)])
+    own_broker.freeze()
+    try:
+        with pytest.raises(PriceLogUnavailable):
+            await publisher.publish([added("ana", "AAPL", 2)])
+        async with asyncio.timeout(5):
+            await publisher.close()
+    finally:
+        own_broker.thaw()
+        await own_broker.accepts()

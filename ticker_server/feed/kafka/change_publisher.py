@@ -19,6 +19,7 @@ __all__ = ["ChangePublisher"]
 
 _LIMIT_SECONDS = 5.0
 _GRACE_SECONDS = 1.0
+_CANCEL_SECONDS = 0.1
 
 _OPTIONS = {
     "client_id": "ticker-changes",
@@ -142,9 +143,13 @@ async def _end(producer: AIOKafkaProducer, grace_seconds: float) -> None:
         # It waits for its batches, so they fail; its requests under way end with their connections.
         producer._message_accumulator.fail_all(KafkaError("given up"))  # noqa: SLF001 - there is no public way
         await producer.client.close()
-    try:
-        await stopping
-    except Exception as error:  # noqa: BLE001 - whatever a producer says at its end, it has ended
+    sending = producer._sender.sender_task  # noqa: SLF001 - as above
+    while not stopping.done():
+        # A request that is to be tried again waits for news of the cluster, which a client that is closed never gets;
+        # cancelled once the sender waits for its requests, and the next time it is their turn.
+        await asyncio.wait({stopping}, timeout=_CANCEL_SECONDS)
+        if sending is not None:
+            sending.cancel()
+    if not stopping.cancelled() and (error := stopping.exception()) is not None:
         _log.debug("producer of changes ended with an error", error=repr(error))
-    finally:
-        await producer.client.close()
+    await producer.client.close()
