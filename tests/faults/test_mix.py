@@ -32,12 +32,13 @@ from tests.support.sync_state import keep_history, versions, wait_until_stored
 from tests.support.tcp_proxy import TcpProxy, proxy_to
 from tests.support.validators import slowed, unconverged
 from tests.support.validators.isolation import Span
-from ticker_client import Gap, Reconnected, TickerClient, TickerError
+from ticker_client import Gap, Reconnected, TickerClient, TickerError, Update
 from ticker_client.publisher import Retry
 
 FULL = bool(os.environ.get("TICKER_TEST_FULL"))
 SECONDS = float(os.environ.get("TICKER_TEST_MIX_SECONDS") or (600 if FULL else 180))
 CONVERGED_SECONDS = 10.0
+STORED_SECONDS = 60.0
 QUIET_SECONDS = 5.0
 ATTEMPTS = 4
 PAUSE_SECONDS = 0.15
@@ -48,7 +49,7 @@ STOCKS = ("AAPL", "AMZN", "GOOG", "MSFT", "NVDA", "TSLA")
 TOGGLED = STOCKS[-1]
 USER = "ana"
 
-pytestmark = [pytest.mark.timeout(SECONDS + 240), pytest.mark.kafka, pytest.mark.postgres]
+pytestmark = [pytest.mark.timeout(SECONDS + 420), pytest.mark.kafka, pytest.mark.postgres]
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ async def test_mix(
             CONVERGED_SECONDS,
         )
         show_figure("converged after", time.monotonic() - began)
-    await wait_until_stored(servers.place.database_url, topic)
+    await wait_until_stored(servers.place.database_url, topic, STORED_SECONDS)
     evidence.rows = await asyncio.to_thread(versions, servers.place.database_url)
     show(audience, mischief, evidence)
 
@@ -230,7 +231,7 @@ async def toggle(servers: Deployment) -> None:
 
 async def recovered(audience: Audience, quotes: tuple[Quotes, Quotes], since: float) -> None:
     """Wait until each reader has got a price that was sent after the last fault had ended."""
-    for reader in audience.steady:
+    for reader in audience.all:
         await until(lambda reader=reader: reached(reader, quotes, since), f"{reader.name} is live again")
     show_figure("live again after the last fault", time.monotonic() - since)
 
@@ -241,7 +242,7 @@ def reached(reader: Reader, quotes: tuple[Quotes, Quotes], since: float) -> floa
         (
             seen.at
             for seen in reversed(reader.history)
-            if hasattr(seen.event, "price_text") and any(each.sent_at(seen.event) > since for each in quotes)
+            if isinstance(update := seen.event, Update) and any(each.sent_at(update) > since for each in quotes)
         ),
         None,
     )

@@ -325,7 +325,7 @@ def test_row_that_is_untrue_is_found(seed: int, data: st.DataObject) -> None:
 def test_reader_that_is_held_up_is_found() -> None:
     """Prices that take long beside a slow reader, or are too few to tell, are found."""
     sent = {("AAPL", f"{number}.5"): float(number) for number in range(200)}
-    history = [Seen(number + (0.01 if number < 100 else 0.6), spoken("AAPL", f"{number}.5")) for number in range(200)]
+    history = [Seen(number + (0.01 if number < 100 else 1.1), spoken("AAPL", f"{number}.5")) for number in range(200)]
 
     assert slowed(history, sent, (0, 100), (100, 200))
     assert slowed(history, sent, (0, 50), (50, 100)) == []

@@ -13,8 +13,8 @@ Sent = Mapping[tuple[str, str], float]
 Span = tuple[float, float]
 
 FACTOR = 2.0
-LEAST_SECONDS = 0.5
-"""What other work of the machine costs now and then is no fault of ours."""
+LEAST_SECONDS = 1.0
+"""What other work of the machine costs now and then is no fault of ours; a reader that holds others up costs seconds."""
 LEAST_COUNT = 50
 
 
