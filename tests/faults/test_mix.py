@@ -30,10 +30,10 @@ from tests.support.readers import Reader
 from tests.support.stalled_readers import stalled
 from tests.support.sync_state import keep_history, versions, wait_until_stored
 from tests.support.tcp_proxy import TcpProxy, proxy_to
-from tests.support.validators import slowed, unconverged
+from tests.support.validators import Answer, slowed, unconverged
 from tests.support.validators.isolation import Span
 from ticker_client import Gap, Reconnected, TickerClient, TickerError, Update
-from ticker_client.publisher import Retry
+from ticker_client.publisher import Publisher, Retry
 
 FULL = bool(os.environ.get("TICKER_TEST_FULL"))
 SECONDS = float(os.environ.get("TICKER_TEST_MIX_SECONDS") or (600 if FULL else 180))
@@ -41,6 +41,9 @@ CONVERGED_SECONDS = 10.0
 STORED_SECONDS = 60.0
 QUIET_SECONDS = 5.0
 ATTEMPTS = 4
+AGAIN_SECONDS = 0.2
+BIRTH_SECONDS = 15.0
+BIRTH_TICKS = 20
 PAUSE_SECONDS = 0.15
 HEARTBEAT = timedelta(seconds=2)
 # So each UNKNOWN is told, and repeated by us.
@@ -136,7 +139,7 @@ async def test_mix(
         "seed": seed,
         "struck": mischief.struck,
         "slow": ["slow-1"],
-        "watched": {reader.name: STOCKS[:-1] if reader.name == "saved-2" else STOCKS for reader in audience.all},
+        "watched": {reader.name: watched for reader in audience.all if (watched := stocks_of(reader))},
     }
     await prepare(servers, own_postgres)
     async with AsyncExitStack() as stack:
@@ -153,7 +156,8 @@ async def test_mix(
             await stack.enter_async_context(stalled(targets, STOCKS))
             isolated = await isolation(audience, quotes, before)
             async with in_background(toggle(servers)):
-                await mischief.run(SECONDS)
+                _, born = await asyncio.gather(mischief.run(SECONDS), births(servers))
+            evidence.answers += born
             await recovered(audience, quotes, time.monotonic())
         for each in quotes:
             evidence.answers += each.answers
@@ -164,8 +168,7 @@ async def test_mix(
         await until(
             lambda: (
                 not any(
-                    unconverged(reader.history, truth, evidence.notes["watched"][reader.name])
-                    for reader in audience.all
+                    unconverged(reader.history, truth, stocks_of(reader) or truth.keys()) for reader in audience.all
                 )
             ),
             "all readers have the newest prices",
@@ -179,6 +182,13 @@ async def test_mix(
     assert {reader.name: reader.failures for reader in audience.all if reader.failures} == {}
     assert evidence.faults() == {}
     assert isolated == []
+
+
+def stocks_of(reader: Reader) -> tuple[str, ...]:
+    """Return what a reader follows from before the first tick to the end; nothing = everything there is."""
+    if reader.stock_ids == ("*",):
+        return ()
+    return reader.stock_ids or STOCKS[:-1]
 
 
 async def prepare(servers: Deployment, own_postgres: Postgres) -> None:
@@ -227,6 +237,29 @@ async def toggle(servers: Deployment) -> None:
                 if not error.retryable:
                     raise
         await asyncio.sleep(2)
+
+
+async def births(servers: Deployment) -> list[Answer]:
+    """Create a stock now and then, publish some prices of it, and return what was told of them."""
+    answers: list[Answer] = []
+    for number in range(1, round(SECONDS / BIRTH_SECONDS)):
+        await asyncio.sleep(BIRTH_SECONDS)
+        stock_id = f"NEW{number}"
+        async with TickerClient(servers.gateways[number % 2].target) as client:
+            while True:
+                try:
+                    await client.create_stock(stock_id)
+                except TickerError as error:
+                    if not error.retryable:
+                        raise
+                    await asyncio.sleep(AGAIN_SECONDS)
+                else:
+                    break
+            quotes = Quotes(Publisher(client._publish, f"born-{number}"), [stock_id], 3)
+            for _ in range(BIRTH_TICKS):
+                await quotes.publish_one_each()
+            answers += quotes.answers
+    return answers
 
 
 async def recovered(audience: Audience, quotes: tuple[Quotes, Quotes], since: float) -> None:
