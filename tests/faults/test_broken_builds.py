@@ -116,6 +116,14 @@ class Unguarded(Following):
         self._sequence = sequence
 
 
+class Skipping(GatewayRig):
+    """Leaves out ticks when it reads the log once more."""
+
+    def log_ticks(self) -> list[AcceptedTick]:
+        """Return the ticks of the log, but for every fifth."""
+        return [tick for tick in super().log_ticks() if tick.sequence % 50]
+
+
 class Boastful(GatewayRig):
     """Claims to have read everything up to now."""
 
@@ -144,7 +152,11 @@ BROKEN: dict[str, tuple[Callable[[], Cast], tuple[str, ...]]] = {
     ),
     "a hub that counts wrongly": (lambda: Cast(hub=lambda: Miscounting(kept=KEPT)), ("untrue every", "untrue often")),
     "a hub that confuses prices": (lambda: Cast(hub=lambda: Confused(kept=KEPT)), ("untrue every",)),
-    "a ring that forgets silently": (lambda: Cast(hub=WithHoledRing), ("unaccounted trusting", "unaccounted every")),
+    "a ring that forgets silently": (lambda: Cast(hub=WithHoledRing), ("needless trusting", "needless every")),
+    "a reading of the log that leaves out ticks": (
+        lambda: Cast(gateway=Skipping),
+        ("needless every", "needless trusting"),
+    ),
     "a resume that begins one tick late": (
         lambda: Cast(readers=readers(LateResume)),
         ("unresumed trusting", "unaccounted every"),

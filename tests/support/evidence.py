@@ -16,7 +16,7 @@ from ticker_client import GapReason
 
 READER = "reader-{}.jsonl"
 
-# A resume reaches no further back than what is kept.
+# A resume reaches no further back than the log; how far that is, `needless` knows.
 WHILE_AWAY = frozenset({GapReason.LOG_TRUNCATED})
 WHILE_SLOW = WHILE_AWAY | {GapReason.READER_LAGGED, GapReason.BUFFER_FULL}
 
@@ -31,7 +31,8 @@ class Evidence:
     rows: list[check.Row] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     """What else belongs to the run, such as its seed; `slow` names the readers that were slow on purpose, `watched` the
-    stocks that each reader followed from before the first tick to the end."""
+    stocks that each reader followed from before the first tick to the end, `held` by stock the tick number from which on
+    the log has held everything."""
 
     def save(self, folder: Path) -> None:
         """Write everything to a folder, one JSON object a line."""
@@ -83,6 +84,8 @@ class Evidence:
             yield f"unaccounted {name}", check.unaccounted(history)
             yield f"inexact_gaps {name}", check.inexact_gaps(history, truth)
             yield f"unfounded {name}", check.unfounded(history, reasons)
+            if "held" in self.notes:
+                yield f"needless {name}", check.needless(history, self.notes["held"])
             yield f"unresumed {name}", check.unresumed(history)
             yield f"overclaimed {name}", check.overclaimed(history, truth)
             yield f"untrue {name}", check.untrue(history, truth)

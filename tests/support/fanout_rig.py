@@ -111,15 +111,20 @@ class FanoutRig:
         It hands out so many ticks at a time, to whoever has room.
         """
         begins = self.hub.recent.floor(0) if begins is None else begins
-        ticks = sorted((tick for ticks in self.ticks.values() for tick in ticks), key=lambda tick: tick.sequence)
+        ticks = self.log_ticks()
+        last = ticks[-1].sequence if ticks else 0
         for rereading in list(self.rereadings):
             rereading.begin(begins)
         while wanted := [each for each in self.rereadings if not each.closed and each.has_room]:
             for rereading in wanted:
                 batch = [tick for tick in ticks if tick.sequence > rereading.position][:at_a_time]
-                end = batch[-1].sequence if batch else self.sequence
+                end = batch[-1].sequence if batch else last
                 rereading.take([tick for tick in batch if tick.stock_id in set(rereading.stock_ids)], end)
         self.rereadings[:] = [each for each in self.rereadings if not each.closed]
+
+    def log_ticks(self) -> Sequence[AcceptedTick]:
+        """Return the ticks of the log, in its order."""
+        return sorted((tick for ticks in self.ticks.values() for tick in ticks), key=lambda tick: tick.sequence)
 
     # What the catalog does.
 

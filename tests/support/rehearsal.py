@@ -19,7 +19,9 @@ from ticker_server.model.tick import AcceptedTick
 STOCKS = ("AAPL", "MSFT", "TSLA")
 FREQUENCY = SECOND
 KEPT = 12
-"""So few ticks are kept for readers that come back that some of them must be told of a gap."""
+"""So few ticks are kept in memory for readers that come back that some of them need the log."""
+HELD = 60
+"""So few ticks are held by the log that some of them must be told of a gap."""
 STORED_EVERY = 10
 
 
@@ -36,6 +38,15 @@ class GatewayRig(FanoutRig):
         ticks, self.position = self._log[self.position : through], through
         for watch in self.hub.publish(ticks):
             watch.pull()
+
+    def reread_some(self, at_a_time: int) -> None:
+        """Fill what readers want of the log, which has been pruned; it may be ahead of what this gateway has read."""
+        pruned = self._log[:-HELD]
+        self.reread(pruned[-1].sequence if pruned else 0, at_a_time=at_a_time)
+
+    def log_ticks(self) -> list[AcceptedTick]:
+        """Return the ticks of the log, in its order."""
+        return self._log
 
     def feed_status(self) -> FeedStatus:
         """Return how far the log has been read: up to the oldest tick that was not."""
@@ -86,6 +97,10 @@ class _Rehearsal:
             act()
             self._clock.advance(self._rng.choice((0, 0.05, 0.3)))
         self._settle()
+        held: dict[str, int] = {}
+        for tick in self._log[-HELD:]:
+            held.setdefault(tick.stock_id, tick.tick_number)
+        self._evidence.notes["held"] = held
         return self._evidence
 
     def _tick(self) -> None:
@@ -122,6 +137,7 @@ class _Rehearsal:
         """Let a gateway read some of what is there."""
         gateway = self._rng.choice(self._gateways)
         gateway.read(self._rng.randint(gateway.position, len(self._log)))
+        gateway.reread_some(self._rng.randint(1, 9))
 
     def _come_or_go(self) -> None:
         """Let a reader lose its stream, or come back to either gateway."""
@@ -138,7 +154,11 @@ class _Rehearsal:
         for reader in self._readers:
             if not reader.is_open:
                 reader.open(self._rng.choice(self._gateways))
+        for gateway in self._gateways:
+            gateway.reread_some(5)
         for _ in range(3):
             self._trade_all()
+            for gateway in self._gateways:
+                gateway.reread_some(5)
             self._clock.advance(10)
         self._store()

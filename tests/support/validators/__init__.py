@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.support.history import History
 from tests.support.oracle import Truth
-from tests.support.validators.accounting import gaps, inexact_gaps, unaccounted, unfounded
+from tests.support.validators.accounting import gaps, inexact_gaps, needless, unaccounted, unfounded
 from tests.support.validators.delivery import Published, lost, unconverged, untrue
 from tests.support.validators.isolation import slowed
 from tests.support.validators.order import out_of_order, repeated
@@ -26,6 +26,7 @@ __all__ = [
     "gaps",
     "inexact_gaps",
     "lost",
+    "needless",
     "out_of_order",
     "overclaimed",
     "repeated",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 from tests.support.history import History
 from tests.support.oracle import Truth
@@ -59,6 +60,17 @@ def _inexact(program: Sequence[Link], truth: Truth) -> Iterator[str]:
             yield f"{gap} is not in the log"
         if not delivered.get(gap.stock_id, set()).isdisjoint(numbers):
             yield f"{gap} names what was delivered"
+
+
+def needless(history: History, held: Mapping[str, int]) -> list[str]:
+    """No gap is told as LOG_TRUNCATED of a tick that the log holds: by stock, from which number on it has held all."""
+    return [
+        str(gap)
+        for seen in history
+        if isinstance(gap := seen.event, Gap)
+        and gap.reason is GapReason.LOG_TRUNCATED
+        and gap.last_missing_tick_number >= held.get(gap.stock_id, math.inf)
+    ]
 
 
 def gaps(history: History) -> list[str]:
