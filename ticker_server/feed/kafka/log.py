@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import structlog
 
@@ -16,7 +16,8 @@ from ticker_server.feed.kafka.consumer import OutOfRange, RecordStream
 from ticker_server.feed.kafka.fold import Fold
 from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.library_logs import limit_library_logs
-from ticker_server.feed.kafka.offsets import BEGINNING, END, READABLE_END, LogReplaced, TopicOffsets
+from ticker_server.feed.kafka.offsets import BEGINNING, READABLE_END, LogReplaced, TopicOffsets
+from ticker_server.feed.kafka.probe import Probe
 from ticker_server.feed.kafka.publisher import Publisher
 from ticker_server.feed.kafka.replays import FindState, Replays, no_state
 from ticker_server.feed.kafka.start import Start, StartFinder
@@ -32,8 +33,6 @@ __all__ = ["KafkaLog", "LogReplaced"]
 ANSWER_SECONDS = 5.0
 """A publish that is not acknowledged after this is answered UNKNOWN; it may still become durable."""
 
-_PROBE_SECONDS = 0.5
-_PROBE_LIMIT_SECONDS = 2.0
 _SILENT_AFTER = 3_000_000_000
 
 _log = structlog.get_logger(__name__)
@@ -68,17 +67,15 @@ class KafkaLog:
         self._clock = clock
         self._answer_seconds = answer_seconds
         self._offsets = TopicOffsets(connection, topic, identity)
-        self._publisher = Publisher(connection, topic, identity, self._look_now)
-        self._strays = Strays(connection, topic, identity, self.skips, self._look_now)
+        self._probe = Probe(topic, identity.partitions, self._offsets, clock, self._note_ends)
+        self._publisher = Publisher(connection, topic, identity, self._probe.look_now)
+        self._strays = Strays(connection, topic, identity, self.skips, self._probe.look_now)
         self._bookmarks = Bookmarks(identity.partitions)
-        self._replays = Replays(connection, topic, identity, self._look_now, find_state)
+        self._replays = Replays(connection, topic, identity, self._probe.look_now, find_state)
         self._start: Start | None = None
         self._own: Fold | None = None
         self._read: dict[int, int] = {}
         self._streams: set[RecordStream] = set()
-        self._answered = clock.monotonic()
-        self._look = asyncio.Event()
-        """Set while a broker has said that it does not know the topic, until all leaders have answered for it."""
         self._stopping = asyncio.Event()
         self._replaced = False
 
@@ -96,7 +93,7 @@ class KafkaLog:
         finder = StartFinder(self._connection, self._topic, self._identity, self._offsets, self._clock)
         self._start = await finder.find(snapshot, self.skips)
         self.counted = self._start.counted
-        self._answered = self._clock.monotonic()
+        self._probe.answered = self._clock.monotonic()
 
     @property
     def epoch(self) -> str:
@@ -123,7 +120,7 @@ class KafkaLog:
         """
         if self._replaced or self._stopping.is_set():
             raise PriceLogUnavailable("the price log is closed; nothing was published")
-        if self._look.is_set() or self._clock.monotonic() - self._answered > _SILENT_AFTER:
+        if self._probe.is_looking or self._clock.monotonic() - self._probe.answered > _SILENT_AFTER:
             raise PriceLogUnavailable("Kafka does not answer; nothing was published")
         return await self._publisher.publish(ticks, known=self._knows, seconds=self._answer_seconds)
 
@@ -141,7 +138,7 @@ class KafkaLog:
         if is_own:
             self._own, self._read = fold, told
         stream = RecordStream(
-            self._connection, self._topic, self._identity.topic_id_bytes, fold.positions, self._look_now
+            self._connection, self._topic, self._identity.topic_id_bytes, fold.positions, self._probe.look_now
         )
         self._streams.add(stream)
         try:
@@ -180,12 +177,12 @@ class KafkaLog:
 
     def answered(self) -> int:
         """Return when the leaders of all partitions last answered, on the monotonic clock (nanoseconds)."""
-        return self._answered
+        return self._probe.answered
 
     async def run(self) -> None:
         """Ask the log how it is, twice a second, and publish; until `stop`. Raises LogReplaced."""
         looking = self._replays.keep_looking(self._started.origin)
-        running = (self._probe(), self._publisher.run(), looking, self._stopping.wait())
+        running = (self._keep_asking(), self._publisher.run(), looking, self._stopping.wait())
         works = [asyncio.ensure_future(each) for each in running]
         try:
             await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
@@ -251,44 +248,21 @@ class KafkaLog:
     def _knows(self, tick: Tick, partition: int) -> bool:
         return self._own is not None and self._own.knows(tick, partition)
 
-    def _look_now(self) -> None:
-        self._look.set()
+    async def _keep_asking(self) -> None:
+        try:
+            await self._probe.run()
+        except LogReplaced:
+            self._replaced = True
+            raise
 
-    async def _probe(self) -> None:
-        told = False
-        while True:
-            try:
-                await self._ask()
-                # Whatever a broker did not know: the topic is the one it was.
-                self._look.clear()
-            except PriceLogUnavailable as error:
-                if not told:
-                    _log.warning("price log does not answer", topic=self._topic, error=error.message)
-                told = True
-            except LogReplaced:
-                self._replaced = True
-                raise
-            else:
-                if told:
-                    _log.info("price log answers again", topic=self._topic)
-                told = False
-            self.skips.tell_rest()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PROBE_SECONDS):
-                    await self._look.wait()
-            if self._look.is_set():
-                # A broker that does not know the topic may say so often: answer once in a tenth of a second.
-                await asyncio.sleep(_PROBE_SECONDS / 5)
-
-    async def _ask(self) -> None:
-        asked = self._clock.wall()
-        ends = await self._offsets.ask(END, range(self._identity.partitions), seconds=_PROBE_LIMIT_SECONDS)
-        self._answered = self._clock.monotonic()
-        self._publisher.ends = ends
+    async def _note_ends(self, asked: int, ends: Mapping[int, int]) -> None:
+        """Note where partitions ended when they were asked. Raises PriceLogUnavailable, LogReplaced."""
+        self._publisher.ends = dict(ends)
         # An end below what was read is what `_find_again` waits for; until then nothing is read, and nothing is told.
         self._bookmarks.note_ends(
             asked, {partition: end for partition, end in ends.items() if end >= self._read.get(partition, 0)}
         )
+        self.skips.tell_rest()
         await self._strays.look(self._offsets)
 
     @property
