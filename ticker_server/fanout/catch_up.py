@@ -62,9 +62,6 @@ class CatchUp:
         self._has_begun = False
         self._has_joined = False
 
-    def __bool__(self) -> bool:
-        return bool(self.followings)
-
     def add(self, following: Following) -> None:
         """Catch up with a stock from the position that it resumes from."""
         self.followings[following.stock_id] = following
@@ -81,10 +78,7 @@ class CatchUp:
         if not self._has_begun:
             self._has_begun = True
             self._reread(list(self.followings.values()))
-        if not (self._drain(message) and self._join_all() and self._drain(message)):
-            return False
-        self.followings.clear()
-        return True
+        return self._drain(message) and self._join_all() and self._drain(message)
 
     def close(self) -> None:
         """Want nothing more of the log, and leave the watch."""

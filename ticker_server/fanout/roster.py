@@ -19,7 +19,8 @@ __all__ = ["Roster"]
 class Roster:
     """What one watch follows, by stock id. `identity` (the user, or the watch if ad hoc) sets the phase of its beats.
 
-    Ticks accepted at `end_time` (nanoseconds) or later are not for it.
+    Ticks accepted at `end_time` (nanoseconds) or later are not for it. `replayed` counts the ticks that were sent because a
+    position was resumed.
     """
 
     __slots__ = (
@@ -34,10 +35,10 @@ class Roster:
         "_next_change",
         "_pending",
         "_put",
-        "_renewed",
         "_station",
         "_unsnapped",
         "followings",
+        "replayed",
         "watch",
     )
 
@@ -50,9 +51,9 @@ class Roster:
         self._identity = identity
         self._station = station
         self._end_time = end_time
-        # How many stocks that resume with a frequency were told their newest tick.
-        self._renewed = 0
-        self._catch_up = CatchUp(watch, station, self._join, end_time)
+        self.replayed = 0
+        # Only while there is something to catch up with: few watches ever have, and there are many.
+        self._catch_up: CatchUp | None = None
         self._unsnapped: dict[str, Following] = {}
         self._lanes: dict[int, ListedLane] = {}
         self._due_lanes: list[ListedLane] = []
@@ -75,14 +76,9 @@ class Roster:
         return self._pending.overflowed
 
     @property
-    def replayed(self) -> int:
-        """How many ticks were sent because a position was resumed."""
-        return self._renewed + self._catch_up.told
-
-    @property
     def oldest_pending(self) -> int | None:
         """The earliest accept time of what waits for the reader; None if nothing does, 0 if that is not known."""
-        return 0 if self._catch_up else self._pending.oldest_accept_time
+        return self._pending.oldest_accept_time if self._catch_up is None else 0
 
     def add(self, following: Following) -> None:
         """Follow a stock that is not followed yet; nothing of it is sent before its snapshot."""
@@ -92,6 +88,7 @@ class Roster:
         self._await_change(following)
         self.followings[following.stock_id] = following
         if following.resumes and following.cadence == EVERY_TICK:
+            self._catch_up = self._catch_up or CatchUp(self.watch, self._station, self._join, self._end_time)
             self._catch_up.add(following)
         else:
             self._unsnapped[following.stock_id] = following
@@ -105,7 +102,8 @@ class Roster:
             return False
         following.is_live = False
         self._unsnapped.pop(stock_id, None)
-        self._catch_up.remove(stock_id)
+        if self._catch_up is not None:
+            self._catch_up.remove(stock_id)
         if following.cadence == EVERY_TICK:
             self._leave(following)
         else:
@@ -168,7 +166,8 @@ class Roster:
 
         What refers to each other here is freed at once then, without waiting for the collector.
         """
-        self._catch_up.close()
+        if self._catch_up is not None:
+            self._catch_up.close()
         for following in self.followings.values():
             following.quote.receivers.pop(self.watch, None)
         for lane in self._lanes.values():
@@ -198,7 +197,14 @@ class Roster:
 
     def _caught_up(self, message: Message) -> bool:
         """Offer what came after positions, every tick; return whether that was all."""
-        return not self._catch_up or self._catch_up.tell(message)
+        if self._catch_up is None:
+            return True
+        if not self._catch_up.tell(message):
+            return False
+        self.replayed += self._catch_up.told
+        self._catch_up.close()
+        self._catch_up = None
+        return True
 
     def _tell_newest(self, message: Message, following: Following) -> bool:
         """Offer the newest tick, if it came after the position that a stock with a frequency resumes from."""
@@ -207,7 +213,7 @@ class Roster:
             return True
         if not message.offer_replay(following, newest):
             return False
-        self._renewed += 1
+        self.replayed += 1
         return True
 
     def _join(self, following: Following) -> None:

@@ -171,7 +171,7 @@ def test_ended_watch_is_freed_at_once() -> None:
     try:
         before = of_watches()  # those of other tests
         sink = rig.watch_user(rig.subscription("A"), rig.subscription("B", EVERY_TICK))
-        assert of_watches() == before + 6
+        assert of_watches() == before + 5
         reconnect_after(rig)
         sink.on_writable = lambda: None  # as a transport forgets what it calls
 
