@@ -32,7 +32,7 @@ from tests.support.sync_state import keep_history, versions, wait_until_stored
 from tests.support.tcp_proxy import TcpProxy, proxy_to
 from tests.support.validators import Answer, slowed, unconverged
 from tests.support.validators.isolation import Span
-from ticker_client import Gap, Reconnected, TickerClient, TickerError, Update
+from ticker_client import Gap, GapReason, Reconnected, TickerClient, TickerError, Update
 from ticker_client.publisher import Publisher, Retry
 
 FULL = bool(os.environ.get("TICKER_TEST_FULL"))
@@ -46,6 +46,8 @@ BIRTH_SECONDS = 15.0
 BIRTH_TICKS = 20
 PAUSE_SECONDS = 0.15
 HEARTBEAT = timedelta(seconds=2)
+# A resume reaches the ticks that a gateway has in memory: nothing from before its start.
+AWAY = [GapReason.LOG_TRUNCATED]
 # So each UNKNOWN is told, and repeated by us.
 ONCE = Retry(attempts=1)
 STOCKS = ("AAPL", "AMZN", "GOOG", "MSFT", "NVDA", "TSLA")
@@ -139,6 +141,7 @@ async def test_mix(
         "seed": seed,
         "struck": mischief.struck,
         "slow": ["slow-1"],
+        "away": AWAY,
         "watched": {reader.name: watched for reader in audience.all if (watched := stocks_of(reader))},
     }
     await prepare(servers, own_postgres)

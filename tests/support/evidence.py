@@ -17,8 +17,8 @@ from ticker_client import GapReason
 READER = "reader-{}.jsonl"
 
 # A resume reaches no further back than the log; how far that is, `needless` knows.
-WHILE_AWAY = frozenset({GapReason.LOG_TRUNCATED})
-WHILE_SLOW = WHILE_AWAY | {GapReason.READER_LAGGED, GapReason.BUFFER_FULL}
+WHILE_AWAY = (GapReason.LOG_TRUNCATED,)
+WHILE_SLOW = (GapReason.READER_LAGGED, GapReason.BUFFER_FULL)
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Evidence:
     notes: dict[str, Any] = field(default_factory=dict)
     """What else belongs to the run, such as its seed; `slow` names the readers that were slow on purpose, `watched` the
     stocks that each reader followed from before the first tick to the end, `held` by stock the tick number from which on
-    the log has held everything."""
+    the log has held everything, and `away` for which reasons readers that were away may be told of gaps."""
 
     def save(self, folder: Path) -> None:
         """Write everything to a folder, one JSON object a line."""
@@ -78,12 +78,14 @@ class Evidence:
         for name, history in self.histories.items():
             watched = set(self.notes.get("watched", {}).get(name, truth))
             owed = {place for place in published if place[0] in watched}
-            reasons = WHILE_SLOW if name in self.notes.get("slow", ()) else WHILE_AWAY
+            reasons = {GapReason(reason) for reason in self.notes.get("away", WHILE_AWAY)}
+            if name in self.notes.get("slow", ()):
+                reasons |= set(WHILE_SLOW)
             yield f"out_of_order {name}", check.out_of_order(history)
             yield f"repeated {name}", check.repeated(history)
             yield f"unaccounted {name}", check.unaccounted(history)
             yield f"inexact_gaps {name}", check.inexact_gaps(history, truth)
-            yield f"unfounded {name}", check.unfounded(history, reasons)
+            yield f"unfounded {name}", check.unfounded(history, frozenset(reasons))
             if "held" in self.notes:
                 yield f"needless {name}", check.needless(history, self.notes["held"])
             yield f"unresumed {name}", check.unresumed(history)
