@@ -17,6 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import tick_pb2, watch_service_pb2
 
 from tests.support.deployments import Deployment, Place, deployment, until, until_known
+from tests.support.evidence import Evidence
 from tests.support.oracle import Truth, truth_of
 from tests.support.price_topic import LogFold, PriceTopic
 from tests.support.quotes import quoting
@@ -89,7 +90,7 @@ class Foreign:
         producer.abort_transaction(WAIT_SECONDS)
 
 
-async def test_foreign_records_are_skipped(place: Place, topic: PriceTopic) -> None:
+async def test_foreign_records_are_skipped(place: Place, topic: PriceTopic, evidence: Evidence) -> None:
     """What is no tick is told with its place and skipped; all else flows, and numbers are equal before and after starts."""
     with deployment(place) as servers:
         for gateway in servers.gateways:
@@ -104,13 +105,14 @@ async def test_foreign_records_are_skipped(place: Place, topic: PriceTopic) -> N
             recording(one, *stock_ids, every_tick=True) as first,
             recording(other, *stock_ids, every_tick=True) as second,
         ):
+            evidence.histories |= {"first": first.history, "second": second.history}
             async with quoting(one, stock_ids, 1) as quotes:
                 for stock_id in stock_ids[:2]:
                     await quotes.go_on(20)
                     await asyncio.to_thread(foreign.write_wrong, stock_id)
                     await asyncio.to_thread(foreign.abort, stock_id)
                     await asyncio.to_thread(topic.publish, LogTick(unknown, "1.5"), LogTick(unknown, "2.5"))
-            truth = await truth_of(topic)
+            truth = evidence.truth = await truth_of(topic)
             for watch in (first, second):
                 await until(lambda watch=watch: not unconverged(watch.history, truth, stock_ids), "all has come")
         for gateway in servers.gateways:
@@ -137,7 +139,7 @@ async def test_foreign_records_are_skipped(place: Place, topic: PriceTopic) -> N
         await asyncio.to_thread(assert_exact, place.database_url, LogFold(topic))
 
 
-async def test_partitions_are_added(place: Place, topic: PriceTopic) -> None:
+async def test_partitions_are_added(place: Place, topic: PriceTopic, evidence: Evidence) -> None:
     """An admin who adds partitions under load moves nothing of ours; it is told as an error, and what strays too."""
     with deployment(place, syncs=0) as servers:
         await servers.start()
@@ -147,6 +149,7 @@ async def test_partitions_are_added(place: Place, topic: PriceTopic) -> None:
             recording(one, *stock_ids, every_tick=True) as first,
             recording(other, *stock_ids, every_tick=True) as second,
         ):
+            evidence.histories |= {"first": first.history, "second": second.history}
             async with quoting(one, stock_ids, 1) as quotes, quoting(other, stock_ids, 2) as more:
                 await until(lambda: len(quotes.accepted) > 50, "prices flow")
                 await asyncio.to_thread(topic.add_partitions, MORE_PARTITIONS)
@@ -167,7 +170,7 @@ async def test_partitions_are_added(place: Place, topic: PriceTopic) -> None:
                         "record skipped", reason="wrong_partition", record=stray.places["wrong_partition"][0]
                     )
                 await quotes.go_on(100)
-            truth = await truth_of(topic)
+            truth = evidence.truth = await truth_of(topic)
             for watch in (first, second):
                 await until(lambda watch=watch: not unconverged(watch.history, truth, stock_ids), "all has come")
         for watch in (first, second):
@@ -175,7 +178,7 @@ async def test_partitions_are_added(place: Place, topic: PriceTopic) -> None:
             assert (watch.streams, watch.dropped) == (1, 0)
 
 
-async def test_topic_is_replaced_while_gateways_run(place: Place, topic: PriceTopic) -> None:
+async def test_topic_is_replaced_while_gateways_run(place: Place, topic: PriceTopic, evidence: Evidence) -> None:
     """Gateways notice another topic of the same name by themselves, and never tell its ticks as the old one's."""
     with deployment(place) as servers:
         await servers.start()
@@ -185,6 +188,7 @@ async def test_topic_is_replaced_while_gateways_run(place: Place, topic: PriceTo
             recording(servers.gateways[0].target, *stock_ids, every_tick=True, reopens=True) as first,
             recording(servers.gateways[1].target, *stock_ids, every_tick=True, reopens=True) as second,
         ):
+            evidence.histories |= {"first": first.history, "second": second.history}
             await asyncio.to_thread(replace, topic)
             await asyncio.to_thread(fill, topic, stock_ids)
             new = await truth_of(topic)
