@@ -150,11 +150,10 @@ def stretch(first: int = 0, last: int = 0, reason: GapReason | None = None) -> S
 
 
 def claim(history: History, place: Place) -> None:
-    """Claim an hour more to have been read."""
+    """Claim that everything has been read, of the next hour too."""
     beat = place.event
     assert isinstance(beat, Heartbeat)
-    assert beat.read_through is not None
-    history[place.index] = Seen(history[place.index].at, replace(beat, read_through=beat.read_through + HOUR))
+    history[place.index] = Seen(history[place.index].at, replace(beat, read_through=beat.server_time + HOUR))
 
 
 def skip_ahead(history: History, place: Place) -> None:

@@ -78,7 +78,8 @@ class Roster:
     @property
     def oldest_pending(self) -> int | None:
         """The earliest accept time of what waits for the reader; None if nothing does, 0 if that is not known."""
-        return self._pending.oldest_accept_time if self._catch_up is None else 0
+        # What is still to be told of the past, as state or tick by tick, may be of any age.
+        return 0 if self._catch_up is not None or self._unsnapped else self._pending.oldest_accept_time
 
     def add(self, following: Following) -> None:
         """Follow a stock that is not followed yet; nothing of it is sent before its snapshot."""

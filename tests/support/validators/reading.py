@@ -44,7 +44,7 @@ def overclaimed(history: History, truth: Truth) -> list[str]:
                 debts.pop(event.stock_id, None)
             case Update() if event.stock_id in debts and event.tick_number >= debts[event.stock_id].number:
                 del debts[event.stock_id]
-            case Heartbeat() if chain.caught_up and event.read_through is not None:
+            case Heartbeat() if event.read_through is not None:
                 wrong += _overdue(debts, event.server_time)
                 read = nanoseconds_of(event.read_through)
                 for stock in chain.followed.values():
