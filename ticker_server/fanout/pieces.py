@@ -146,7 +146,7 @@ def heartbeat_piece(now: int, interval: int, feed: FeedStatus, stocks: int, clos
     heartbeat = watch_service_pb2.Heartbeat(
         server_time=timestamp(now),
         next_within=duration(3 * interval),
-        read_through=timestamp(feed.read_through),
+        read_through=timestamp(feed.read_through) if feed.read_through else None,
         feed=watch_service_pb2.FeedState.ValueType(feed.state),
         feed_since=timestamp(feed.since),
         open_stocks=stocks - len(closed),

@@ -768,7 +768,8 @@ class Heartbeat(_message.Message):
     @_builtins.property
     def read_through(self) -> _timestamp_pb2.Timestamp:
         """Every tick that was accepted before this instant has been read by this server, and for this watch it is delivered,
-        superseded, or waiting for its time.
+        superseded, or waiting for its time. Not set while that is not known: before `caught_up`, and on a server that has not
+        reached the price log since its start.
         """
 
     @_builtins.property
