@@ -13,12 +13,15 @@ from ticker_client import (
     GoAway,
     InvalidArgument,
     NotFound,
+    Reconnect,
+    Reconnected,
     StockDeleted,
     StockJoined,
     StockLeft,
     Tick,
     TickerClient,
     Update,
+    UpdateKind,
     Watch,
 )
 from ticker_server.app import Gateway
@@ -87,6 +90,40 @@ async def test_stock_created_again_is_explained_by_the_server(gateway: Gateway) 
     ]
     assert isinstance(events[-1], Update)
     assert (events[-1].tick_number, events[-1].superseded) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("every_tick", "expected"), [(True, [(1, 0), (2, 0), (3, 0)]), (False, [(3, 2)])], ids=["every tick", "frequency"]
+)
+async def test_first_ticks_that_come_during_a_break_are_not_lost(
+    gateway: Gateway, *, every_tick: bool, expected: list[tuple[int, int]]
+) -> None:
+    """A stock that had no price when the watch broke is followed from its first tick on, and nothing is a gap."""
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def pause(_: float) -> None:
+        away.set()
+        await back.wait()
+
+    async with TickerClient(gateway.target) as ticker, TickerClient(gateway.target) as publisher:
+        await publisher.create_stock("AAPL")
+        async with ticker.watch("AAPL", every_tick=every_tick, reconnect=Reconnect(sleep=pause)) as watch:
+            await watch.ready()
+            (call,) = ticker._connection._line.channel._active_calls  # type: ignore[union-attr]
+            call.cancel()
+            await away.wait()
+            await publisher.publish([Tick("AAPL", str(number)) for number in (1, 2, 3)])
+            back.set()
+            events = []
+            async with asyncio.timeout(10):
+                async for event in watch:
+                    events.append(event)
+                    if isinstance(event, Reconnected):
+                        break
+
+    assert not [event for event in events if isinstance(event, Gap)]
+    assert [(event.tick_number, event.superseded) for event in events if isinstance(event, Update)] == expected
+    assert {event.kind for event in events if isinstance(event, Update)} == {UpdateKind.REPLAY}
 
 
 async def test_errors_are_typed_and_carry_their_reason(gateway: Gateway) -> None:
