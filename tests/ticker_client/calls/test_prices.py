@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 
+import grpc
+import pytest
 from ticker.v1 import price_service_pb2 as wire
 
 from tests.ticker_client.messages import stock_update
-from tests.ticker_client.scripted_server import ScriptedServer
-from ticker_client import LatestPrices, PublishOutcome, PublishResult, StockPrice, Tick, TickerClient
+from tests.ticker_client.scripted_server import Refuse, ScriptedServer
+from ticker_client import InvalidArgument, LatestPrices, PublishOutcome, PublishResult, StockPrice, Tick, TickerClient
 
 ACCEPTED = wire.PublishResult(outcome=wire.PUBLISH_OUTCOME_ACCEPTED, sequence=4)
 
@@ -41,6 +43,34 @@ async def test_publishing_uses_one_random_id(server: ScriptedServer, ticker: Tic
     assert results == [PublishResult(PublishOutcome.ACCEPTED, 4)]
     assert first.publisher_id == second.publisher_id != ""
     assert second.publisher_sequence == first.publisher_sequence + 1 > 10**18
+
+
+async def test_what_was_not_confirmed_can_be_published_as_it_was(server: ScriptedServer, ticker: TickerClient) -> None:
+    """After an error a publisher has the ticks with the sequences that they had, and takes them again."""
+    answers = [
+        Refuse(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PRICE", "no price"),
+        wire.PublishPricesResponse(results=[wire.PublishResult(outcome=wire.PUBLISH_OUTCOME_UNKNOWN), ACCEPTED]),
+        wire.PublishPricesResponse(results=[ACCEPTED]),
+    ]
+
+    def answer(_: object) -> wire.PublishPricesResponse:
+        step = answers.pop(0)
+        if isinstance(step, Refuse):
+            raise step
+        return step
+
+    server.answers["PublishPrices"] = answer
+    publisher = ticker.publisher("feed")
+    with pytest.raises(InvalidArgument, match="no price"):
+        await publisher.publish([Tick("AAPL", "1"), Tick("MSFT", "2")])
+    kept = publisher.unconfirmed
+    results = await publisher.publish(kept)
+
+    sent = [[(tick.stock_id, tick.publisher_sequence) for tick in request.ticks] for request in server.requests]
+    assert [(tick.stock_id, tick.publisher_sequence) for tick in kept] == sent[0]
+    assert sent == [sent[0], sent[0], sent[0][:1]]
+    assert [result.outcome for result in results] == [PublishOutcome.ACCEPTED] * 2
+    assert publisher.unconfirmed == ()
 
 
 async def test_a_publisher_of_an_id_is_one_object(asyncio_ticker: TickerClient) -> None:
