@@ -66,7 +66,8 @@ class Replay:
         self._stock_ids = frozenset(request.stock_ids)
         self._placed = frozenset(placed)
         self._keeps_positions = bool(placed) and ALL_STOCKS in self._stock_ids
-        self._newest: dict[str, tick_pb2.StockUpdate] = {}
+        self._reached: dict[str, int] = {}
+        """By stock: the accept time of the newest tick that was delivered, where that may be needed."""
 
     def covers(self, update: tick_pb2.StockUpdate) -> bool:
         """Tell whether a tick of the past is part of what was asked for."""
@@ -76,7 +77,8 @@ class Replay:
 
     def take(self, update: tick_pb2.StockUpdate) -> None:
         """Note that a tick was delivered, and so all of its stock that were accepted before it."""
-        self._newest[update.stock_id] = update
+        if self._end is not None:
+            self._reached[update.stock_id] = nanoseconds_of(update.accept_time)
 
     def take_through(self, instant: int) -> None:
         """Note that all ticks that were accepted before an instant were delivered."""
@@ -99,7 +101,7 @@ class Replay:
     def start(self) -> int:
         """Return the accept time from which to go on; before the end, so that the server can say that it is reached."""
         start = self._through
-        if self._newest.keys() >= self._stock_ids:
+        if self._reached.keys() >= self._stock_ids:
             # Accept times of a stock never go back.
-            start = max(start, min(nanoseconds_of(update.accept_time) for update in self._newest.values()))
+            start = max(start, min(self._reached.values()))
         return start if self._end is None else min(start, self._end - 1)

@@ -111,7 +111,7 @@ def test_it_begins_at_the_start() -> None:
 
 def test_it_goes_on_where_all_was_delivered() -> None:
     """It goes on at the newest `read_through`, or where the stock that is furthest behind stands; it never goes back."""
-    replay = asking("A", "B")
+    replay = asking("A", "B", end=END)
     replay.take_through(1_200)
     replay.take_through(1_100)
     replay.take(tick("A", 1_500))
@@ -124,7 +124,7 @@ def test_it_goes_on_where_all_was_delivered() -> None:
 
 def test_all_stocks_have_no_one_furthest_behind() -> None:
     """Of all stocks it is never known that each has come."""
-    replay = asking("*")
+    replay = asking("*", end=END)
     replay.take(tick("A", 1_500))
 
     assert replay.start() == START
