@@ -29,6 +29,8 @@ class EventBuffer:
     the program has taken everything, LagPolicy.CONFLATE keeps the newest update per stock and a gap BUFFER_FULL
     before it; LagPolicy.DISCONNECT raises ReaderTooSlow instead.
 
+    Ticks of the past are not folded: they wait in the server instead, see `is_past`.
+
     Nothing is folded across a change of its stock, so the order of both stays true. Changes cannot be folded: too
     many of them raise ReaderTooSlow under either policy.
     """
@@ -40,6 +42,10 @@ class EventBuffer:
         self._newest: dict[str, _Slot] = {}
         """By stock: the slot that a newer update may still take."""
         self._folding = False
+        self.is_past = False
+        """Whether what is put is of the past: who puts it waits while the buffer is half full, so it is not folded."""
+        self.hurried = 0
+        """For how many who do not take anything for now: while there are any, the past does not wait."""
 
     def __len__(self) -> int:
         """Return how many places are taken."""
@@ -51,9 +57,9 @@ class EventBuffer:
         return self._folding
 
     @property
-    def half_full(self) -> bool:
-        """Whether half of the places are taken, not counting the newest update of each stock."""
-        return len(self._slots) - len(self._newest) > self._capacity // 2
+    def holds_up_the_past(self) -> bool:
+        """Whether the past has to wait: half of the places are taken, not counting the newest update of each stock."""
+        return self.is_past and not self.hurried and len(self._slots) - len(self._newest) > self._capacity // 2
 
     def put(self, event: Event) -> None:
         """Add an event that is neither an update nor a gap. Raises ReaderTooSlow."""
@@ -119,7 +125,7 @@ class EventBuffer:
         self._check()
 
     def _check(self) -> None:
-        if len(self._slots) - len(self._newest) <= self._capacity:
+        if len(self._slots) - len(self._newest) <= self._capacity or (self.is_past and not self.hurried):
             return
         if self._folding or self._lag_policy is LagPolicy.DISCONNECT:
             raise ReaderTooSlow(

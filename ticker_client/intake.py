@@ -65,8 +65,6 @@ class Intake:
         """Whether there was a stream before this one."""
         self.opened: Opened | None = None
         """The `opened` of the newest stream; where it came in several, all of them as one."""
-        self.is_replaying = False
-        """Whether the last message was one of the past."""
         self.is_open = False
         """Whether the stream has been opened."""
         self.caught_up = False
@@ -117,7 +115,7 @@ class Intake:
 
     def take(self, message: wire.WatchStocksResponse) -> None:
         """Take one message. Raises ReaderTooSlow, see EventBuffer."""
-        self.is_replaying = message.kind == wire.UPDATE_KIND_REPLAY
+        self._buffer.is_past = message.kind == wire.UPDATE_KIND_REPLAY
         if message.HasField("opened"):
             self._take_opened(message.opened)
         for change in message.changes:

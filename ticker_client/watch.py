@@ -105,7 +105,6 @@ class Watch:
         self._is_ready = asyncio.Event()
         self._has_news = asyncio.Event()
         self._has_room = asyncio.Event()
-        self._hurried = 0
 
     async def __aenter__(self) -> Self:
         """Open the stream and wait until the server has said what it follows. Raises the TickerError of a refusal."""
@@ -144,12 +143,12 @@ class Watch:
         """Wait until the state of every stock has been received once. Raises what ended the watch before that."""
         if self._reader is None:
             raise ClientMisused("WATCH_NOT_OPEN", "this watch is not open; use it inside `async with`")
-        self._hurried += 1
+        self._buffer.hurried += 1
         self._has_room.set()
         try:
             await self._is_ready.wait()
         finally:
-            self._hurried -= 1
+            self._buffer.hurried -= 1
         if not self._streams.was_live:
             raise self._failure or WatchBroken("it ended before it had caught up", reason="ENDED_EARLY")
 
@@ -214,11 +213,11 @@ class Watch:
         if self._streams.was_live:
             self._is_ready.set()
         self._has_news.set()
-        return self._make_room() if self._intake.is_replaying and self._buffer.half_full else None
+        return self._make_room() if self._buffer.holds_up_the_past else None
 
     async def _make_room(self) -> None:
         """Let the past wait until the program has taken some of it; a program in `ready()` takes nothing."""
-        while self._buffer.half_full and not self._hurried:
+        while self._buffer.holds_up_the_past:
             self._has_room.clear()
             await self._has_room.wait()
 

@@ -46,15 +46,31 @@ def drained(buffer: EventBuffer) -> list[Event]:
     return events
 
 
-def test_it_knows_when_it_is_half_full() -> None:
-    """The newest update of each stock does not count, because it always has a place."""
-    buffer, half_full = empty(capacity=4), []
+def test_the_past_has_to_wait_when_it_is_half_full() -> None:
+    """The newest update of each stock does not count, because it always has a place; what is live never waits."""
+    buffer, waits = empty(capacity=4), []
+    buffer.is_past = True
     for number in range(1, 5):
         buffer.put_update(update("A", number), every_tick=True)
         buffer.put_update(update(f"B{number}", 1), every_tick=True)
-        half_full.append(buffer.half_full)
+        waits.append(buffer.holds_up_the_past)
+    assert waits == [False, False, False, True]
 
-    assert half_full == [False, False, False, True]
+    buffer.hurried = 1
+    waits = [buffer.holds_up_the_past]
+    buffer.hurried, buffer.is_past = 0, False
+    assert [*waits, buffer.holds_up_the_past] == [False, False]
+
+
+def test_the_past_is_not_folded() -> None:
+    """What one message of the past has beyond the capacity is kept, unless nobody takes anything for now."""
+    for hurried, kept in ((0, 10), (1, 1)):
+        buffer = empty(capacity=4)
+        buffer.is_past, buffer.hurried = True, hurried
+        for number in range(1, 11):
+            buffer.put_update(update("A", number), every_tick=True)
+        buffer.put(CaughtUp(10))
+        assert len([event for event in drained(buffer) if isinstance(event, Update)]) == kept
 
 
 def test_events_come_out_as_they_went_in() -> None:

@@ -441,6 +441,26 @@ async def test_the_past_waits_for_a_slow_program(server: ScriptedServer, ticker:
     assert events[-1] == CaughtUp(count)
 
 
+async def test_a_message_of_the_past_may_be_larger_than_the_buffer(
+    server: ScriptedServer, ticker: TickerClient
+) -> None:
+    """A replay that comes in one message with its end is kept as it is, however small the buffer."""
+
+    async def script(request: WatchStocksRequest, send: Send) -> None:
+        message = updates(*(stock_update("AAPL", number) for number in range(1, 30)), kind=REPLAY)
+        message.MergeFrom(caught_up(29))
+        await send(opened(watched("AAPL", every_tick=True)))
+        await send(message)
+        await send(updates(stock_update("AAPL", 30)))
+        await send(go_away())
+
+    server.script = script
+    async with ticker.watch("AAPL", every_tick=True, buffer_size=4, reconnect=False) as watch:
+        events = [event async for event in watch]
+
+    assert [event.tick_number for event in events if isinstance(event, Update)] == [*range(1, 31)]
+
+
 async def test_the_past_does_not_wait_for_a_program_that_wants_to_be_ready(
     server: ScriptedServer, ticker: TickerClient
 ) -> None:
