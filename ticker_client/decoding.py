@@ -61,6 +61,9 @@ def opened_of(message: wire.Opened) -> Opened:
         heartbeat_interval=timedelta_of(message.heartbeat_interval),
         lag_policy=_LAG_POLICIES.get(message.lag_policy),
         server_version=message.server_version,
+        oldest_replay_time=optional_datetime_of(
+            message.oldest_replay_time, present=message.HasField("oldest_replay_time")
+        ),
     )
 
 

@@ -153,6 +153,8 @@ class Opened:
     lag_policy: LagPolicy | None
     """None when the watch has no every-tick stock."""
     server_version: str
+    oldest_replay_time: datetime | None = None
+    """The oldest accept time from which the server can replay; None if it cannot."""
 
 
 @dataclass(frozen=True, slots=True)

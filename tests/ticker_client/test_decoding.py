@@ -54,8 +54,11 @@ def test_opened_keeps_everything() -> None:
     message.stocks[1].open_now = False
     message.stocks[1].next_open_time.CopyFrom(Timestamp(seconds=SENT_TIME))
     message.refusals.add(stock_id="X", user_id="u", reason="STOCK_NOT_FOUND", message="no")
+    cannot_replay = decoding.opened_of(message).oldest_replay_time
+    message.oldest_replay_time.CopyFrom(Timestamp(seconds=86_400))
     told = decoding.opened_of(message)
 
+    assert (cannot_replay, told.oldest_replay_time) == (None, datetime(1970, 1, 2, tzinfo=UTC))
     assert (told.watch_id, told.log_epoch, told.server_version) == ("w-1", "e-1", "1.2.3")
     assert told.heartbeat_interval == timedelta(seconds=5)
     assert told.lag_policy is LagPolicy.CONFLATE

@@ -97,6 +97,7 @@ def _opened(event: Opened) -> Entry:
         ],
         "heartbeat_interval": format_duration(event.heartbeat_interval),
         "lag_policy": None if event.lag_policy is None else event.lag_policy.value,
+        "oldest_replay_time": None if event.oldest_replay_time is None else rfc3339(event.oldest_replay_time),
         "server_version": event.server_version,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,7 +68,9 @@ def test_an_update_has_exactly_the_promised_fields() -> None:
 
 def test_opened_has_the_stocks_and_the_refusals() -> None:
     """The first line tells what the watch follows and what it was refused."""
-    assert event_entry(opened(WATCHED, refused=("NOPE",))) == {
+    event = replace(opened(WATCHED, refused=("NOPE",)), oldest_replay_time=datetime(1970, 1, 2, tzinfo=UTC))
+
+    assert event_entry(event) == {
         "event": "opened",
         "watch_id": "watch-1",
         "log_epoch": "epoch-1",
@@ -82,6 +85,7 @@ def test_opened_has_the_stocks_and_the_refusals() -> None:
         ],
         "heartbeat_interval": "5s",
         "lag_policy": None,
+        "oldest_replay_time": "1970-01-02T00:00:00Z",
         "server_version": "0.1.0",
     }
 
