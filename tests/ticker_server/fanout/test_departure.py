@@ -6,9 +6,10 @@ import gc
 import random
 from itertools import pairwise
 
+import pytest
 from ticker.v1 import watch_service_pb2 as wire
 
-from tests.support.fanout_rig import SECOND, USER, FanoutRig
+from tests.support.fanout_rig import SECOND, USER, FanoutRig, schedule
 from ticker_server.errors import UserNotFound
 from ticker_server.fanout.catch_up import CatchUp
 from ticker_server.fanout.departure import Departure
@@ -81,15 +82,43 @@ def test_all_that_is_due_comes_before_the_end() -> None:
     assert sink.updates() == [("A", 1), ("A", 2), ("A", 3)]
 
 
-def test_streams_without_an_age_are_not_scheduled_to_end() -> None:
-    """With an age of zero an idle watch of a year is not ended; all that comes is its heartbeats."""
-    rig = FanoutRig("A")
+def test_idle_watch_is_not_ended() -> None:
+    """Half an hour without a tick: heartbeats come each 5 s, none later than promised, and no end."""
+    rig = FanoutRig("A", lifetimes=Lifetimes(2 * HALF_HOUR, random.Random(1).random))
     sink = rig.watch("A", cadence=EVERY_TICK)
     sink.take()
-    rig.clock.advance(24 * 3600)
+    rig.clock.advance(1800)
 
     assert not sink.ended
-    assert len([message for message in sink.take() if message.HasField("heartbeat")]) == 24 * 720
+    assert_beating(sink.take(), 360)
+
+
+@pytest.mark.parametrize("cadence", [EVERY_TICK, 5 * SECOND])
+def test_window_that_is_closed_for_a_day_ends_nothing(cadence: int) -> None:
+    """Outside its window for 24 hours a watch has its heartbeats, no price though ticks come, and no end."""
+    rig = FanoutRig("A", start="2026-03-06T18:00:00+00:00")
+    monday = schedule("UTC", "10:00-18:00", 1)
+    sink = rig.watch_user(rig.subscription("A", cadence, monday))
+    sink.take()
+    for _ in range(24):
+        rig.tick("A")
+        rig.clock.advance(3600)
+
+    assert not sink.ended
+    messages = sink.take()
+    assert_beating(messages, 24 * 720)
+    assert {message.heartbeat.closed_stocks for message in messages} == {1}
+    assert not any(message.updates for message in messages)
+
+
+def assert_beating(messages: list[wire.WatchStocksResponse], count: int) -> None:
+    """Check that messages are so many heartbeats, each within what the one before promised."""
+    assert len(messages) == count
+    for before, after in pairwise(messages):
+        assert after.HasField("heartbeat")
+        promised = before.heartbeat.next_within.ToNanoseconds()
+        assert promised == 15 * SECOND
+        assert after.sent_time.ToNanoseconds() - before.sent_time.ToNanoseconds() == 5 * SECOND < promised
 
 
 # A reader that does not take what is due.
