@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +35,18 @@ class Server:
 
 @asynccontextmanager
 async def running_server(
-    data_dir: Path, *flags: str, errors: int | None = None, environment: Mapping[str, str] | None = None
+    data_dir: Path,
+    *flags: str,
+    errors: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    inside: Sequence[str] = (),
 ) -> AsyncIterator[Server]:
-    """Run `ticker-server serve` on a free port until the end of the block; `errors` is a file for its stderr."""
+    """Run `ticker-server serve` on a free port until the end of the block.
+
+    `errors` is a file for its stderr; `inside` is what the command begins with, if it is to run in a place of its own.
+    """
     process = await asyncio.create_subprocess_exec(
+        *inside,
         BIN / "ticker-server",
         *("serve", "--port", "0", "--data-dir", str(data_dir), "--log-level", "warning", *flags),
         stdout=asyncio.subprocess.PIPE,

@@ -51,6 +51,9 @@ CHANNEL_OPTIONS = (
     # A peer that is gone without a word is noticed within 30 s, idle or not; clients may ping as often.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # The timeout above is TCP's; a peer whose TCP still answers, such as a proxy before a network that is gone, would
+    # have a minute for the answer to a ping.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 2),
