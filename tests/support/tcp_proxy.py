@@ -1,10 +1,11 @@
-"""A server that can become unreachable: in front of it, what goes to its port gets lost for a while."""
+"""A server that can become unreachable: in front of it, what goes to its port gets lost for a while, or is slow."""
 
 from __future__ import annotations
 
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -13,14 +14,19 @@ from scripts.kafka_cluster.ports import HOST, free_ports
 BACKLOG = 128
 CHUNK = 65_536
 NO_LINGER = struct.pack("ii", 1, 0)
+SLOW_CHUNK = 256
 
 
 class TcpProxy:
-    """Passes connections on to a port of this machine, by threads of its own."""
+    """Passes connections on to a port of this machine, by threads of its own.
 
-    def __init__(self, upstream: int) -> None:
+    With `bytes_per_second` what the server sends comes no faster than that, as over a thin line.
+    """
+
+    def __init__(self, upstream: int, bytes_per_second: float | None = None) -> None:
         self.port = free_ports(1)[0]
         self._upstream = upstream
+        self._bytes_per_second = bytes_per_second
         self._passes = threading.Event()
         self._passes.set()
         self._sockets: list[socket.socket] = []
@@ -72,11 +78,24 @@ class TcpProxy:
             return
         self._sockets += (near, far)
         self._spawn(self._pump, near, far)
-        self._spawn(self._pump, far, near)
+        self._spawn(self._pump if self._bytes_per_second is None else self._trickle, far, near)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(CHUNK):
+                self._passes.wait()
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def _trickle(self, source: socket.socket, sink: socket.socket) -> None:
+        assert self._bytes_per_second is not None
+        due = time.monotonic()
+        with suppress(OSError):
+            while data := source.recv(SLOW_CHUNK):
+                # By the clock, so that a sleep which is late makes the next one shorter.
+                due = max(due, time.monotonic() - 0.1) + len(data) / self._bytes_per_second
+                time.sleep(max(0.0, due - time.monotonic()))
                 self._passes.wait()
                 sink.sendall(data)
         with suppress(OSError):
@@ -87,9 +106,9 @@ class TcpProxy:
 
 
 @contextmanager
-def proxy_to(upstream: int) -> Iterator[TcpProxy]:
+def proxy_to(upstream: int, bytes_per_second: float | None = None) -> Iterator[TcpProxy]:
     """Run a proxy to a port of this machine until the end of the block."""
-    proxy = TcpProxy(upstream)
+    proxy = TcpProxy(upstream, bytes_per_second)
     proxy.start()
     try:
         yield proxy
