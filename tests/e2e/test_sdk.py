@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from tests.support.gateways import running_gateway
 from ticker_client import (
+    CaughtUp,
+    Event,
     Gap,
     GapReason,
     GoAway,
+    GoAwayReason,
     InvalidArgument,
     NotFound,
     Reconnect,
@@ -151,3 +156,38 @@ async def test_drain_tells_the_reader_to_go_away(gateway: Gateway) -> None:
             await stopping
 
     assert isinstance(events[-1], GoAway)
+
+
+async def test_old_stream_is_followed_by_another_without_a_gap(tmp_path: Path) -> None:
+    """A watch whose streams end by their age, again and again, goes on each time and misses nothing."""
+    numbers: list[int] = []
+    told: list[Event] = []
+    async with (
+        running_gateway(tmp_path / "data", stream_age=1.0) as gateway,
+        TickerClient(gateway.target) as ticker,
+        asyncio.timeout(30),
+    ):
+        await ticker.create_stock("AAPL")
+        async with ticker.watch("AAPL", every_tick=True) as watch:
+            publishing = asyncio.create_task(quote(ticker))
+            async for event in watch:
+                if isinstance(event, Update):
+                    numbers.append(event.tick_number)
+                elif not isinstance(event, CaughtUp):
+                    told.append(event)
+                if len(told) == 4:
+                    break
+            publishing.cancel()
+            await asyncio.wait([publishing])
+
+    assert [type(event) for event in told] == [GoAway, Reconnected, GoAway, Reconnected]
+    assert {event.reason for event in told if isinstance(event, GoAway)} == {GoAwayReason.STREAM_AGE}
+    assert len(numbers) > 10
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def quote(ticker: TickerClient) -> None:
+    """Publish prices of AAPL, for ever."""
+    while True:
+        await ticker.publish([Tick("AAPL", Decimal("1.5"))])
+        await asyncio.sleep(0.05)
