@@ -14,8 +14,11 @@ from ticker_server.settings import Settings
 
 @asynccontextmanager
 async def running_gateway(data_dir: Path, *, clock: Clock | None = None, **flags: Any) -> AsyncIterator[Gateway]:
-    """Run a gateway over a data directory; `flags` are fields of Settings."""
-    gateway = Gateway(Settings.load(data_dir=data_dir, port=0, **flags), clock)
+    """Run a gateway over a data directory; `flags` are fields of Settings.
+
+    Its streams last for ever unless those say otherwise: a test turns its clock by days.
+    """
+    gateway = Gateway(Settings.load(data_dir=data_dir, port=0, **{"stream_age": 0.0, **flags}), clock)
     await gateway.start()
     try:
         yield gateway
