@@ -23,7 +23,7 @@ from tests.support.wire import Stream, Stubs, seconds
 from ticker_server.fanout.watch import Watch
 
 SLEEP_SECONDS = 30.0 if os.environ.get("TICKER_TEST_FULL") else 5.0
-SLEEPERS = 5
+SLEEPERS = 20
 NEVER_READING = 100
 STALLED = 200
 STOCKS = [f"S{number}" for number in range(100)]
