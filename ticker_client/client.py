@@ -14,7 +14,7 @@ from ticker_client.calls.prices import PriceCalls
 from ticker_client.calls.stocks import StockCalls
 from ticker_client.calls.subscriptions import SubscriptionCalls
 from ticker_client.calls.users import UserCalls
-from ticker_client.connection import Connection
+from ticker_client.connection import WINDOW_BYTES, Connection
 from ticker_client.errors import InvalidArgument
 from ticker_client.events import LagPolicy
 from ticker_client.instants import duration_of
@@ -52,13 +52,15 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
         tls_ca: a PEM file with the certificates to trust. Without it the connection is in clear text.
         timeout: for the answer to one call.
         connect_timeout: for a connection, when there is none at the time of a call.
+        window_bytes: how much of a watch may be on its way from the server. With the default prices are fresh behind a thin
+            line too. A watch of very many ticks over a long way needs more: ticks a second x 90 bytes x round trip.
 
     Raises:
         ValueError: the target is not `host:port`, or a token would go out in clear text.
         OSError: `tls_ca` cannot be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client can be told, by name
         self,
         target: str,
         *,
@@ -67,8 +69,16 @@ class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
         tls_ca: Path | None = None,
         timeout: timedelta = timedelta(seconds=10),
         connect_timeout: timedelta = timedelta(seconds=3),
+        window_bytes: int = WINDOW_BYTES,
     ) -> None:
-        connection = Connection(target, token=token, tls_ca=tls_ca, timeout=timeout, connect_timeout=connect_timeout)
+        connection = Connection(
+            target,
+            token=token,
+            tls_ca=tls_ca,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            window_bytes=window_bytes,
+        )
         super().__init__(connection, user_id)
 
     async def __aenter__(self) -> Self:

@@ -21,15 +21,18 @@ from ticker.v1.watch_service_pb2_grpc import WatchServiceStub
 
 from ticker_client.errors import ClientMisused, ServerUnreachable, TickerError, from_rpc_error
 
-__all__ = ["Connection", "Line", "Stubs"]
+__all__ = ["WINDOW_BYTES", "Connection", "Line", "Stubs", "channel_options"]
+
+WINDOW_BYTES = 16_384
+"""So many bytes of a stream may be on their way. Behind 64 kbit/s they are 2 s old when they arrive; 65,536 would be 8 s."""
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
-    # Small windows: with the defaults 5 MB of old prices wait in the buffers of a slow reader.
+    # A small window is one that stays small: with the defaults 5 MB of old prices wait in the buffers of a slow reader.
     ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 65536),
-    # By default a client never notices that the network is gone.
+    # By default a client never notices that the network is gone, and waits a minute for the answer to a ping.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     # By default the pause between two attempts to connect grows to 2 minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -38,6 +41,12 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # A client of its own connection: otherwise all clients of a process share one, and land on one server.
     ("grpc.use_local_subchannel_pool", 1),
 )
+
+
+def channel_options(window_bytes: int = WINDOW_BYTES) -> tuple[tuple[str, int], ...]:
+    """Return the options of a channel whose streams have windows of so many bytes."""
+    return (*CHANNEL_OPTIONS, ("grpc.http2.lookahead_bytes", window_bytes))
+
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -76,10 +85,11 @@ class Connection:
         tls_ca: a PEM file with the certificates to trust; without it the connection is in clear text.
         timeout: for one call.
         connect_timeout: for the connection, when there is none at the time of a call.
+        window_bytes: how much of a stream may be on its way.
         getpid: tells the process, so that a fork can be noticed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client can be told, by name
         self,
         target: str,
         *,
@@ -87,6 +97,7 @@ class Connection:
         tls_ca: Path | None,
         timeout: timedelta,
         connect_timeout: timedelta,
+        window_bytes: int = WINDOW_BYTES,
         getpid: Callable[[], int] = os.getpid,
     ) -> None:
         host = _host_of(target)
@@ -97,6 +108,7 @@ class Connection:
         self._certificates = tls_ca.read_bytes() if tls_ca is not None else None
         self.timeout = timeout
         self._connect_timeout = connect_timeout
+        self._options = channel_options(window_bytes)
         self._getpid = getpid
         self._pid = 0
         self._was_connected = False
@@ -179,10 +191,10 @@ class Connection:
 
     def _new_line(self) -> Line:
         if self._certificates is None:
-            channel = grpc.aio.insecure_channel(self.target, options=CHANNEL_OPTIONS)
+            channel = grpc.aio.insecure_channel(self.target, options=self._options)
         else:
             credentials = grpc.ssl_channel_credentials(root_certificates=self._certificates)
-            channel = grpc.aio.secure_channel(self.target, credentials, options=CHANNEL_OPTIONS)
+            channel = grpc.aio.secure_channel(self.target, credentials, options=self._options)
         stubs = Stubs(
             StockServiceStub(channel),
             UserServiceStub(channel),

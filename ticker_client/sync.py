@@ -24,6 +24,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ticker_client import client, publisher, watch
 from ticker_client.background import BackgroundLoop
+from ticker_client.connection import WINDOW_BYTES
 from ticker_client.errors import ClientMisused
 from ticker_client.events import Event, Opened
 from ticker_client.models import PublishResult, Tick
@@ -95,7 +96,7 @@ class TickerClient:
     It connects when it is first used, inside `with`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client can be told, by name
         self,
         target: str,
         *,
@@ -104,9 +105,16 @@ class TickerClient:
         tls_ca: Path | None = None,
         timeout: timedelta = timedelta(seconds=10),
         connect_timeout: timedelta = timedelta(seconds=3),
+        window_bytes: int = WINDOW_BYTES,
     ) -> None:
         self._client = _Async(
-            target, user_id=user_id, token=token, tls_ca=tls_ca, timeout=timeout, connect_timeout=connect_timeout
+            target,
+            user_id=user_id,
+            token=token,
+            tls_ca=tls_ca,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            window_bytes=window_bytes,
         )
 
     def __enter__(self) -> Self:

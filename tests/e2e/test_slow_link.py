@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from ticker.v1 import watch_service_pb2
 
-from tests.support.crowd import SMALL_WINDOW, connections
+from tests.support.crowd import connections
 from tests.support.figures import show_figure
 from tests.support.processes import running_server
 from tests.support.tcp_proxy import proxy_to
 from tests.support.wire import Stream, Stubs, seconds
+from ticker_client.connection import channel_options
 
 BYTES_PER_SECOND = 8_000.0
 """64 kbit/s, for each connection."""
@@ -73,7 +74,7 @@ async def test_bots_behind_thin_lines_stay_connected_and_up_to_date(tmp_path: Pa
         proxy = stack.enter_context(proxy_to(int(server.target.rpartition(":")[2]), BYTES_PER_SECOND))
         (publisher,) = await stack.enter_async_context(connections(server.target, 1))
         await publisher.create(*STOCKS)
-        near = await stack.enter_async_context(connections(f"127.0.0.1:{proxy.port}", 2, SMALL_WINDOW))
+        near = await stack.enter_async_context(connections(f"127.0.0.1:{proxy.port}", 2, channel_options()))
         wishes = ({"every_tick": True}, {"frequency": seconds(BEAT_SECONDS)})
         bots = [
             Bot(await stack.enter_async_context(stubs.watch(stock_ids=STOCKS, **wish)))
