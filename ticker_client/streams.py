@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from ticker.v1 import watch_service_pb2 as wire
 
 from ticker_client.connection import Connection
-from ticker_client.errors import TickerError
+from ticker_client.errors import ServerUnreachable, TickerError
 from ticker_client.events import Disconnected, GoAwayReason
 from ticker_client.instants import timestamp_of
 from ticker_client.intake import Intake
@@ -16,7 +16,10 @@ from ticker_client.resume import Resume
 from ticker_client.stream import News, Stream
 from ticker_client.watchdog import CallLater
 
-__all__ = ["Streams"]
+__all__ = ["OPENINGS", "Streams"]
+
+OPENINGS = 5
+"""So often a watch is tried to be opened at first, if the other side turns it away without a word."""
 
 
 class Streams:
@@ -78,6 +81,10 @@ class Streams:
             lasted = self._lasted()
             if broken is not None and self._gives_up_resuming(request, broken):
                 continue
+            if self._was_turned_away(broken) and failures < OPENINGS - 1:
+                failures += 1
+                await self._pace.sleep(self._pace.pause(failures, None))
+                continue
             if self._is_over(broken):
                 return
             failures = 1 if lasted >= self._pace.longest_pause.total_seconds() else failures + 1
@@ -133,6 +140,15 @@ class Streams:
             return False
         self._resumes = False
         return True
+
+    def _was_turned_away(self, broken: TickerError | None) -> bool:
+        """Tell whether the first stream of all was cancelled or reset by the other side before it was opened.
+
+        That is what a server, or a proxy, does to some of thousands that come at once.
+        """
+        if self._reconnect is None or self._intake.opened is not None or not isinstance(broken, ServerUnreachable):
+            return False
+        return broken.code == "CANCELLED" or (broken.code == "INTERNAL" and "RST_STREAM" in broken.message)
 
     @property
     def _is_complete(self) -> bool:

@@ -54,6 +54,7 @@ from ticker_client import (
     Update,
     UpdateKind,
 )
+from ticker_client.streams import OPENINGS
 
 LOST = Refuse(grpc.StatusCode.UNAVAILABLE, "", "Socket closed")
 NOT_BUILT = Refuse(grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED", "resume is not served yet")
@@ -142,6 +143,30 @@ async def test_what_happens_before_the_watch_is_open_is_raised(server: ScriptedS
             pass
 
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refuse(grpc.StatusCode.CANCELLED, "", "Cancelled on the server side"),
+        Refuse(grpc.StatusCode.INTERNAL, "", "Received RST_STREAM with error code 7"),
+    ],
+)
+async def test_a_watch_that_is_turned_away_is_tried_again(
+    server: ScriptedServer, ticker: TickerClient, refusal: Refuse
+) -> None:
+    """What is cancelled or reset before it was opened is tried again a few times, and the program hears nothing of it."""
+    pauses = Pauses()
+    play(server, *[[refusal]] * (OPENINGS - 1), [*begun(), None])
+    async with ticker.watch("AAPL", every_tick=True, reconnect=pauses.reconnect()) as watch:
+        events = await events_until(watch, CaughtUp)
+    assert told(events) == [("AAPL", 7, 0), CaughtUp]
+    assert pauses.taken == [0.2, 0.4, 0.8, 1.6]
+
+    play(server, *[[refusal]] * OPENINGS)
+    with pytest.raises(ServerUnreachable):
+        async with ticker.watch("AAPL", every_tick=True, reconnect=Pauses().reconnect()):
+            pass
 
 
 async def test_pauses_grow_until_a_stream_was_good(server: ScriptedServer, ticker: TickerClient) -> None:
