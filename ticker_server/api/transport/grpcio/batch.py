@@ -39,6 +39,9 @@ class Batch:
                 self._over.set_exception(error)
                 self._over.exception()  # or the loop complains if the one who awaits is cancelled just now
         else:
+            if waits_for is None:  # it lets the others of the loop have their turn
+                asyncio.get_running_loop().call_soon(self._step)
+                return
             # What a task does with the futures that its coroutine yields.
             waits_for._asyncio_future_blocking = False  # noqa: SLF001
             waits_for.add_done_callback(self._step)

@@ -22,6 +22,7 @@ class Operation:
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_soon(first.set_result, None)
         await first
+        await asyncio.sleep(0)  # a turn of the loop, without a future
         self.steps.append("waits")
         try:
             await self.goes_on
