@@ -143,6 +143,9 @@ class CatchUp:
         before = len(replay)
         replay.end(newest)
         self._note(following.stock_id, replay, before)
+        if newest is not None and not following.last_number and replay.last_sequence == following.last_sequence:
+            # The position had no number, and nothing came after it to count on from.
+            following.last_number = newest.tick_number
 
     def _is_too_late(self, tick: AcceptedTick) -> bool:
         return self._end_time is not None and tick.accept_time >= self._end_time

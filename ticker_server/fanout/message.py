@@ -61,7 +61,9 @@ class Message:
         with it. `lagged` says so where ticks have no numbers to tell by.
         """
         if tick.sequence <= following.last_sequence:
-            return True  # the reader has it from another gateway, which had read further than this one
+            # The reader has it from another gateway, or from the bars, which had read further than this one.
+            following.last_number = max(following.last_number, tick.tick_number)
+            return True
         part = tick.fragment or fragment(tick)
         if lagged and not tick.tick_number:
             part = gap_piece(following, 0, 0, GapReason.READER_LAGGED) + part

@@ -82,6 +82,7 @@ class Replay:
     def end(self, newest: AcceptedTick | None) -> None:
         """Note that all there was has been put, with the newest tick there is: what comes from now on is live."""
         if newest is not None and newest.sequence > self.last_sequence:
+            self.lose()
             self._note_hole(newest.tick_number + 1 if newest.tick_number else 0)
         if self._following.is_open:
             self._open()
@@ -96,7 +97,8 @@ class Replay:
                 # Within a message gaps count before updates; this one comes after.
                 if self._message is message or not message.offer(gap_piece(following, *each)):
                     return False
-                following.last_number = each.last
+                # 0 where it is not known.
+                following.last_number = max(following.last_number, each.last)
             elif message.offer_replay(following, each):
                 self._message = message
                 self.told += 1

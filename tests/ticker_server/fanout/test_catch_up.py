@@ -62,6 +62,33 @@ def test_others_fall_out_of_memory_meanwhile() -> None:
     assert told(sink.take()) == [*replays("A", 2, 10), *replays("B", 1, 2)]
 
 
+def test_position_without_a_number() -> None:
+    """A position need not say its number: nothing is told to be missing that lies at or below its sequence."""
+    for sequence, missed in ((3, []), (2, replays("A", 3, 3)), (7, [])):
+        rig = FanoutRig("A")
+        rig.tick("A"), rig.tick("A"), rig.tick("A")
+        sink = resumed(rig, {"A": (sequence, 0)})
+        rig.tick("A"), rig.tick("A")
+        # What another gateway or the database had read further than this one is not for the reader.
+        live = [("A", "LIVE", number, number) for number in (4, 5) if number > sequence]
+
+        assert told(sink.take()) == [*missed, *live]
+        rig.tick("A"), rig.tick("A"), rig.tick("A")
+        assert told(sink.take()) == [("A", "LIVE", number, number) for number in (6, 7, 8) if number > sequence]
+
+
+def test_position_without_a_number_in_a_former_life() -> None:
+    """What is hidden after such a position is a gap whose length is not known, and what comes next is no gap besides."""
+    rig = FanoutRig("A")
+    rig.tick("A"), rig.tick("A"), rig.tick("A")
+    rig.delete("A")
+    rig.create("A")
+    sink = resumed(rig, {"A": (1, 0)})
+    rig.tick("A")
+
+    assert told(sink.take()) == [("A", "LOG_TRUNCATED", 0, 0), ("A", "LIVE", 4, 4)]
+
+
 def test_no_snapshot_before_the_end_of_a_long_way() -> None:
     """Stocks without a position get their snapshot when the others have caught up, so that nothing live has to wait."""
     rig = FanoutRig("A", "B", kept=2, pending_limit=3)
