@@ -15,9 +15,11 @@ from ticker_server.feed.kafka.connection import KafkaConnection
 from ticker_server.feed.kafka.records import decode, encode
 from ticker_server.feed.kafka.topics import price_topic
 from ticker_server.model.acceptance import Acceptance, Reason
+from ticker_server.model.bar import Bar, bar_of, merged
 from ticker_server.model.partition import home_partition
-from ticker_server.model.tick import Tick
+from ticker_server.model.tick import AcceptedTick, Tick
 
+MINUTE = 60_000_000_000
 WAIT_SECONDS = 30.0
 QUIET = {"log_level": 0}
 
@@ -101,6 +103,8 @@ class LogFold:
     topic: PriceTopic
     positions: dict[int, int] = field(default_factory=dict)
     acceptances: dict[int, Acceptance] = field(default_factory=dict)
+    bars: dict[tuple[str, int], Bar] = field(default_factory=dict)
+    """What `minute_bar` has to hold, by stock and start: the merged bars of all ticks, of the epoch 0."""
 
     def advance(self, positions: Mapping[int, int]) -> None:
         """Fold each partition up to an offset, which is not below that of the call before."""
@@ -111,10 +115,16 @@ class LogFold:
                 assert end >= start, f"position of partition {partition} went back from {start} to {end}"
                 acceptance = self.acceptances.setdefault(partition, Acceptance(self.topic.partitions))
                 for message in _records(consumer, TopicPartition(self.topic.name, partition, start), end):
-                    _accept(acceptance, partition, message)
+                    self._count(_accept(acceptance, partition, message))
                 self.positions[partition] = end
         finally:
             consumer.close()
+
+    def _count(self, tick: AcceptedTick | None) -> None:
+        if tick is not None:
+            bar = bar_of(tick, 0, MINUTE)
+            found = self.bars.get((bar.stock_id, bar.start))
+            self.bars[bar.stock_id, bar.start] = bar if found is None else merged(found, bar)
 
     def prices(self) -> dict[str, tuple[Any, ...]]:
         """Return what `latest_price` has to hold, by stock."""
@@ -156,12 +166,12 @@ def _consumer(topic: PriceTopic) -> Consumer:
     )
 
 
-def _accept(acceptance: Acceptance, partition: int, message: Message) -> None:
+def _accept(acceptance: Acceptance, partition: int, message: Message) -> AcceptedTick | None:
     record = decode(
         partition, int(message.offset() or 0), message.timestamp()[1], _bytes(message.key()), _bytes(message.value())
     )
-    if not isinstance(record, Reason):
-        acceptance.accept(record)
+    accepted = record if isinstance(record, Reason) else acceptance.accept(record)
+    return None if isinstance(accepted, Reason) else accepted
 
 
 def _records(consumer: Consumer, place: TopicPartition, end: int) -> Iterable[Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,8 @@ from ticker_server.model.partition import home_partition
 from ticker_server.model.tick import Tick
 
 PAUSE_SECONDS = 0.02
+# How late a tick may be told, so that it corrects a bar of before.
+LATEST_NS = 180_000_000_000
 
 
 def records(partitions: int, seed: int, stocks: int = 40) -> Iterator[tuple[int, bytes | None, bytes | None]]:
@@ -28,7 +31,8 @@ def records(partitions: int, seed: int, stocks: int = 40) -> Iterator[tuple[int,
             sequence = sequences.get((stock_id, publisher), 0) + chance.choice([0, 1, 1, 1, 2])
             sequence = sequences[stock_id, publisher] = max(sequence, 1)
         price = chance.choice(["101.50", "99.0", "0.000000001", "123456789012.123456789", "7"])
-        tick = Tick(stock_id, price, chance.choice(["", "0", "10.50"]), None, publisher, sequence)
+        trade_time = time.time_ns() - chance.randrange(LATEST_NS) if chance.randrange(3) == 0 else None
+        tick = Tick(stock_id, price, chance.choice(["", "0", "10.50"]), trade_time, publisher, sequence)
         key, value = encode(tick)
         match chance.randrange(40):
             case 0:

@@ -15,6 +15,7 @@ from tests.support.validators import Row, went_back
 from ticker_server.history.packing import unpack
 from ticker_server.history.price_rows import row_of
 from ticker_server.history.thinning import KEPT
+from ticker_server.model.bar import Bar, Mark
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -45,15 +46,20 @@ VERSIONS = "SELECT stock_id, epoch_ordinal, sequence, tick_number, price_text FR
 PRICE = (
     "stock_id, log_partition, price_text, size_text, trade_time_ns, accept_time_ns, sequence, tick_number, publishers"
 )
+BAR = (
+    "stock_id, (extract(epoch FROM start_time) * 1000000000)::bigint, open, high, low, close, volume, tick_count, 0,"
+    " first_sequence, last_sequence, open_time_ns, open_sequence, close_time_ns, close_sequence"
+)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The newest epoch of the database as of one moment."""
+    """The newest epoch of the database as of one moment; bars by stock and start, with 0 for their epoch."""
 
     ordinal: int
     positions: dict[int, int]
     prices: dict[str, tuple[Any, ...]]
+    bars: dict[tuple[str, int], Bar]
 
 
 def read_stored(url: str) -> Stored:
@@ -68,7 +74,18 @@ def read_stored(url: str) -> Stored:
         prices = connection.execute(
             f"SELECT {PRICE} FROM latest_price WHERE epoch_ordinal = %s".encode(), ordinal
         ).fetchall()
-    return Stored(ordinal[0], dict(positions), {row[0]: row[1:] for row in prices})
+        bars = connection.execute(f"SELECT {BAR} FROM minute_bar WHERE epoch_ordinal = %s".encode(), ordinal).fetchall()
+    return Stored(
+        ordinal[0],
+        dict(positions),
+        {row[0]: row[1:] for row in prices},
+        {(row[0], row[1]): _bar(*row) for row in bars},
+    )
+
+
+def _bar(*row: Any) -> Bar:
+    *values, open_time, open_sequence, close_time, close_sequence = row
+    return Bar(*values, Mark(open_time, 0, open_sequence), Mark(close_time, 0, close_sequence))
 
 
 def keep_history(url: str) -> None:
@@ -97,6 +114,7 @@ def assert_exact(url: str, fold: LogFold) -> Stored:
     expected = fold.prices()
     assert stored.prices.keys() == expected.keys()
     assert stored.prices == expected
+    assert stored.bars == fold.bars
     return stored
 
 

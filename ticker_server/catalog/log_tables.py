@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-__all__ = ["latest_price", "log_epoch", "log_metadata", "price_tick"]
+__all__ = ["latest_price", "log_epoch", "log_metadata", "minute_bar", "price_tick"]
 
 log_metadata = MetaData()
 
@@ -46,4 +46,27 @@ latest_price = Table(
     Column("trade_time_ns", Integer, nullable=True),
     Column("accept_time_ns", Integer, nullable=True),
     Column("publishers", Text, nullable=False),
+)
+
+# What the price of a stock did in a minute (UTC) by trade time, as in PostgreSQL. The decimals are texts, because SQLite
+# would round them as numbers; the minute counts from 1970, because its nanoseconds may need more than 64 bits.
+minute_bar = Table(
+    "minute_bar",
+    log_metadata,
+    Column("stock_id", Text, primary_key=True),
+    Column("start_minute", Integer, primary_key=True),
+    Column("epoch_ordinal", Integer, primary_key=True),
+    Column("open_text", Text, nullable=False),
+    Column("high_text", Text, nullable=False),
+    Column("low_text", Text, nullable=False),
+    Column("close_text", Text, nullable=False),
+    Column("volume_text", Text, nullable=False),
+    Column("tick_count", Integer, nullable=False),
+    Column("first_sequence", Integer, nullable=False),
+    Column("last_sequence", Integer, nullable=False),
+    Column("open_time_ns", Integer, nullable=False),
+    Column("open_sequence", Integer, nullable=False),
+    Column("close_time_ns", Integer, nullable=False),
+    Column("close_sequence", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -1,4 +1,4 @@
-"""The tables that the sync server writes: how far each partition is stored, its checkpoints, and the newest prices.
+"""The tables that the sync server writes: how far each partition is stored, its checkpoints, newest prices, and bars.
 
 They exist in PostgreSQL only. The embedded log keeps the same state in tables of its own, `log_tables`. Their readers
 are gateways, which start from them, and analysts; so every column has a comment that the database keeps.
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Computed,
     DateTime,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from ticker_server.catalog.tables import metadata
 
-__all__ = ["latest_price", "log_checkpoint", "log_epoch", "sync_metadata", "sync_position"]
+__all__ = ["latest_price", "log_checkpoint", "log_epoch", "minute_bar", "sync_metadata", "sync_position"]
 
 sync_metadata = MetaData(naming_convention=metadata.naming_convention)
 
@@ -121,4 +122,30 @@ latest_price = Table(
     # Room on each page for the new version of a row that is written every few seconds.
     postgresql_with={"fillfactor": "70"},
     comment="The newest price of each stock, a few seconds behind the price log.",
+)
+
+minute_bar = Table(
+    "minute_bar",
+    sync_metadata,
+    Column("stock_id", String(16, collation="C"), primary_key=True, comment="The stock, such as AAPL."),
+    Column("start_time", DateTime(timezone=True), primary_key=True, comment="Where the minute begins."),
+    Column("epoch_ordinal", Integer, primary_key=True, autoincrement=False, comment="The epoch, see log_epoch."),
+    Column("open", Numeric, nullable=False, comment="The price of the tick that was traded first."),
+    Column("high", Numeric, nullable=False, comment="The highest price."),
+    Column("low", Numeric, nullable=False, comment="The lowest price."),
+    Column("close", Numeric, nullable=False, comment="The price of the tick that was traded last."),
+    Column("volume", Numeric, nullable=False, comment="The sum of the traded sizes, as far as they are known."),
+    Column("tick_count", BigInteger, nullable=False, comment="How many ticks."),
+    Column("first_sequence", BigInteger, nullable=False, comment="The lowest sequence of its ticks."),
+    Column("last_sequence", BigInteger, nullable=False, comment="The highest sequence of its ticks."),
+    Column("open_time", DateTime(timezone=True), _instant("open_time_ns"), comment="When open was traded."),
+    Column("close_time", DateTime(timezone=True), _instant("close_time_ns"), comment="When close was traded."),
+    Column("open_time_ns", BigInteger, nullable=False, comment="open_time, exact: ns since 1970 (UTC)."),
+    Column("open_sequence", BigInteger, nullable=False, comment="The sequence of open."),
+    Column("close_time_ns", BigInteger, nullable=False, comment="close_time, exact: ns since 1970 (UTC)."),
+    Column("close_sequence", BigInteger, nullable=False, comment="The sequence of close."),
+    Index("ix_minute_bar_start_time", "start_time", postgresql_using="brin"),
+    # Room for the new versions of the rows of the present minute, which is written every few seconds.
+    postgresql_with={"fillfactor": "90"},
+    comment="One row per stock, minute (UTC, by trade time) and epoch: what its price did. bar_1m has the epochs merged.",
 )

@@ -9,6 +9,8 @@ from typing import Protocol
 from ticker_server.feed.kafka.records import decode
 from ticker_server.history.price_rows import PriceRow, row_of
 from ticker_server.model.acceptance import Acceptance, Numbering, Reason
+from ticker_server.model.bar import Bar
+from ticker_server.model.minute_bars import MinuteBars
 
 __all__ = ["LogRecord", "PartitionFold", "Step", "StoredPartition"]
 
@@ -24,18 +26,24 @@ class LogRecord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredPartition:
-    """What is stored of one partition: the offset of the first record that is not, and the state up to there."""
+    """What is stored of one partition: the offset of the first record that is not, and the state up to there.
+
+    `ordinal` is that of the log epoch. The bars of it have every tick up to the sequence `counted`, even where `next` is
+    below it: so it is when the fold of an epoch begins anew, because another one was followed in between.
+    """
 
     next: int
     numberings: Sequence[Numbering]
+    ordinal: int = 0
+    counted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What a transaction stores of one partition: all of it follows from the records `read_from` to `next` - 1.
 
-    `prices` has a row of each stock that changed on the way. `state` is the whole state at `next` where a checkpoint is
-    to be written with it; what is folded later does not change it.
+    `prices` has a row of each stock that changed on the way, `bars` what its ticks add to the minutes. `state` is the
+    whole state at `next` where a checkpoint is to be written with it. What is folded later changes nothing of it.
     """
 
     partition: int
@@ -43,13 +51,14 @@ class Step:
     next: int
     prices: Sequence[PriceRow]
     state: Sequence[Numbering] | None = None
+    bars: Sequence[Bar] = ()
 
 
 class PartitionFold:
     """Folds the records of one partition on from what is stored; `next` is the offset that it needs next.
 
-    Its memory is one entry per stock, however long nothing of it can be stored. `skip` is told of each record that is
-    skipped: the partition, the offset and the reason.
+    Its memory is one entry per stock, and one for each minute that a stock was traded in since the last store: `held` of
+    them. `skip` is told of each record that is skipped: the partition, the offset and the reason.
     """
 
     def __init__(
@@ -60,12 +69,20 @@ class PartitionFold:
         self._stored = stored.next
         self._acceptance = Acceptance(partitions, stored.numberings)
         self._changed: set[str] = set()
+        self._bars = MinuteBars(stored.ordinal)
+        self._counted = stored.counted
         self._skip = skip
+
+    @property
+    def held(self) -> int:
+        """How many bars wait to be stored."""
+        return len(self._bars)
 
     def fold(self, records: Sequence[LogRecord], following: int) -> None:
         """Take the next records, in order; `following` is the offset after them and what else was read with them."""
         accept = self._acceptance.accept
         changed = self._changed
+        count = self._bars.add
         for raw in records:
             record = decode(self.partition, raw.offset, raw.timestamp, raw.key, raw.value)
             accepted = record if isinstance(record, Reason) else accept(record)
@@ -73,6 +90,8 @@ class PartitionFold:
                 self._skip(self.partition, raw.offset, accepted)
             else:
                 changed.add(accepted.stock_id)
+                if accepted.sequence > self._counted:
+                    count(accepted)
         self.next = following
 
     def step(self, *, whole: bool = False) -> Step | None:
@@ -86,12 +105,13 @@ class PartitionFold:
         rows = [row_of(numberings[stock_id]) for stock_id in sorted(self._changed)]
         self._changed = set()
         state = [Numbering(each.newest, dict(each.publishers)) for each in numberings.values()] if whole else None
-        return Step(self.partition, self._stored, self.next, rows, state)
+        return Step(self.partition, self._stored, self.next, rows, state, self._bars.take())
 
     def stored(self, step: Step) -> None:
         """Note that a step has been stored; the next one goes on from it."""
         self._stored = step.next
 
     def not_stored(self, step: Step) -> None:
-        """Note that a step could not be stored; the next one takes its stocks in again."""
+        """Note that a step could not be stored; the next one takes its stocks and bars in again."""
         self._changed.update(row[0] for row in step.prices)
+        self._bars.put_back(step.bars)

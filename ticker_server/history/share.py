@@ -10,7 +10,10 @@ from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.kafka.consumer import OutOfRange, RecordStream
 from ticker_server.history.fold import PartitionFold, Step
 
-__all__ = ["Share"]
+__all__ = ["MOST_HELD", "Share"]
+
+MOST_HELD = 100_000
+"""So many bars wait to be stored, and the reading does. Some 60 MB, or twice that while as many are being written."""
 
 
 class Share:
@@ -18,6 +21,9 @@ class Share:
 
     `confirm` raises unless the price log is still the one that the folds are of; `store` stores one partition; `due`
     tells of a partition and its position whether a checkpoint is to be written with the step.
+
+    What is held until it is stored is bounded: the reading waits where it is more than `most_held`, for the log keeps
+    what was not read. `full` is set then, so that nobody waits for an interval to pass.
     """
 
     def __init__(
@@ -27,15 +33,20 @@ class Share:
         confirm: Callable[[], Awaitable[None]],
         store: Callable[[Step], Awaitable[None]],
         due: Callable[[int, int], bool],
+        most_held: int = MOST_HELD,
     ) -> None:
         self._folds = folds
         self._confirm = confirm
         self._store = store
         self._due = due
+        self._most_held = most_held
+        self._tried = asyncio.Event()
+        self.full = asyncio.Event()
 
     async def read(self, stream: RecordStream) -> NoReturn:
         """Fold what a stream of these partitions yields, until cancelled. Raises PriceLogUnavailable."""
         while True:
+            await self._room()
             try:
                 fetched = await stream.next()
             except OutOfRange as error:
@@ -53,6 +64,7 @@ class Share:
             PositionMoved: Another member stores one of these partitions, too. The folds are of no use any more.
         """
         open_steps: list[tuple[PartitionFold, Step]] = []
+        self.full.clear()
         try:
             for fold in self._folds.values():
                 if (step := fold.step(whole=self._due(fold.partition, fold.next))) is not None:
@@ -68,3 +80,11 @@ class Share:
         finally:
             for fold, step in open_steps:
                 fold.not_stored(step)
+            self._tried.set()
+
+    async def _room(self) -> None:
+        """Return when little enough is held."""
+        while sum(fold.held for fold in self._folds.values()) >= self._most_held:
+            self._tried.clear()
+            self.full.set()
+            await self._tried.wait()

@@ -14,6 +14,7 @@ from ticker_server.catalog import Database
 from ticker_server.catalog.insertion import insert_missing
 from ticker_server.catalog.sync_tables import latest_price, log_checkpoint, log_epoch, sync_position
 from ticker_server.clock import Clock, SystemClock
+from ticker_server.history.bar_table import write_bars
 from ticker_server.history.checkpoint_table import newest_checkpoints, write_checkpoint
 from ticker_server.history.fold import Step, StoredPartition
 from ticker_server.history.pace import SPACING, Pace, Spacing, Written
@@ -145,17 +146,24 @@ class SnapshotStore:
             positions = await _positions(connection, ordinal, partitions)
             rows = await _rows(connection, ordinal, partitions)
             checkpoints = await newest_checkpoints(connection, ordinal, partitions)
+            counted = await _counted(connection, ordinal)
         self._pace.set_out(ordinal, {partition: checkpoints.get(partition) for partition in partitions})
         numberings: dict[int, list[Numbering]] = {partition: [] for partition in partitions}
         for row, numbering in zip(rows, await _numberings(rows), strict=True):
             numberings[row.log_partition].append(numbering)
-        return {partition: StoredPartition(positions[partition], numberings[partition]) for partition in partitions}
+        return {
+            partition: StoredPartition(
+                positions[partition], numberings[partition], ordinal, counted=counted.get(partition, 0)
+            )
+            for partition in partitions
+        }
 
     async def _store(self, ordinal: int, step: Step) -> None:
         async with self._database.writing() as connection:
             if not await _advance(connection, ordinal, step):
                 raise PositionMoved(step)
             await write_prices(connection, ordinal, step.partition, step.prices)
+            await write_bars(connection, ordinal, step.bars)
             if step.state is not None:
                 written = Written(step.next, self._clock.wall())
                 await write_checkpoint(connection, (ordinal, step.partition), written, step.state)
@@ -188,6 +196,19 @@ async def _positions(connection: AsyncConnection, ordinal: int, partitions: Sequ
     if partitions is not None:
         query = query.where(sync_position.c.log_partition.in_(partitions))
     return {row.log_partition: row.next for row in await connection.execute(query)}
+
+
+async def _counted(connection: AsyncConnection, ordinal: int) -> dict[int, int]:
+    """Return how far each partition was stored under former ordinals of the same epoch: so far its ticks are in bars."""
+    former, present = log_epoch.alias(), log_epoch.alias()
+    query = (
+        select(sync_position.c.log_partition, func.max(sync_position.c.next))
+        .join(former, former.c.ordinal == sync_position.c.epoch_ordinal)
+        .join(present, (present.c.epoch == former.c.epoch) & (present.c.ordinal == ordinal))
+        .where(former.c.ordinal < ordinal)
+        .group_by(sync_position.c.log_partition)
+    )
+    return {partition: int(position) for partition, position in await connection.execute(query)}
 
 
 async def _rows(connection: AsyncConnection, ordinal: int, partitions: Sequence[int] | None) -> Sequence[Any]:

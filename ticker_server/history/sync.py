@@ -38,9 +38,10 @@ _log = structlog.get_logger(__name__)
 class SyncServer:
     """One member of the group that shares the partitions of a price log and stores what follows from them.
 
-    Every `interval_seconds` it stores, for each partition that it has, the state of acceptance and the position, in
-    one transaction that begins with a compare-and-set of the position; now and then a checkpoint is written with it.
-    So what is stored is exact whatever becomes of the members and of the group; a member that is silent for `session_seconds` only loses its share to the others.
+    Every `interval_seconds` it stores, for each partition that it has, the state of acceptance, the bars of the new
+    ticks and the position, in one transaction that begins with a compare-and-set of the position; now and then a
+    checkpoint is written with it. So what is stored is exact whatever becomes of the members and of the group; a member
+    that is silent for `session_seconds` only loses its share to the others.
     """
 
     def __init__(
@@ -175,7 +176,7 @@ class SyncServer:
     async def _store_on(self, share: Share) -> NoReturn:
         pause = self._interval_seconds
         while True:
-            await asyncio.sleep(pause)
+            await self._pause(share, pause)
             self._skips.tell_rest()
             try:
                 await share.store()
@@ -185,6 +186,14 @@ class SyncServer:
             else:
                 self._outage = ""
                 pause = self._interval_seconds
+
+    async def _pause(self, share: Share, seconds: float) -> None:
+        """Let so long pass, or less where the share holds all that it may and the database was there."""
+        if self._outage:
+            await asyncio.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(share.full.wait(), seconds)
 
     async def _sit_out(self, error: Unavailable) -> None:
         self._note_outage(error)

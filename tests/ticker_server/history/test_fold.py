@@ -131,3 +131,51 @@ def test_fold_goes_on_from_what_is_stored() -> None:
     assert step is not None
     assert step.prices == [("AAPL", "3", "", later, later, 12, 5, '[["alpha",4]]')]
     assert skips == [(PARTITION, 10, Reason.DUPLICATE)]
+
+
+def test_step_has_the_bars_of_its_ticks() -> None:
+    """A step has what its ticks add to the minutes; skipped records add nothing, and nothing comes twice."""
+    fold = fold_on(StoredPartition(0, [], ordinal=4))
+    fold.fold([raw(0, "AAPL", "2", "alpha", 1), raw(1, "AAPL", "9", "alpha", 1), raw(2, "AAPL", "1")], 3)
+    assert fold.held == 1
+    step = fold.step()
+    assert step is not None
+    (bar,) = step.bars
+    assert (bar.stock_id, bar.open, bar.close, bar.high, bar.tick_count) == ("AAPL", 2, 1, 2, 2)
+    assert (bar.epoch, bar.first_sequence, bar.last_sequence) == (4, 1, 3)
+
+    fold.stored(step)
+    fold.fold([], 4)
+    second = fold.step()
+    assert second is not None
+    assert (second.bars, fold.held) == ([], 0)
+
+
+def test_bars_that_are_not_stored_come_again() -> None:
+    """Bars that could not be stored are in the next step, with what was folded meanwhile; the former step stays as it was."""
+    fold = fold_on(EMPTY)
+    fold.fold([raw(0, "AAPL", "2")], 1)
+    first = fold.step()
+    assert first is not None
+    fold.fold([raw(1, "AAPL", "3")], 2)
+    fold.not_stored(first)
+    fold.fold([raw(2, "AAPL", "1"), raw(3, "MSFT")], 4)
+    second = fold.step()
+    assert second is not None
+
+    assert [(bar.stock_id, bar.open, bar.close, bar.tick_count) for bar in second.bars] == [
+        ("AAPL", 2, 1, 3),
+        ("MSFT", 1, 1, 1),
+    ]
+    assert [bar.tick_count for bar in first.bars] == [1]
+
+
+def test_ticks_that_count_already_are_in_no_bar() -> None:
+    """What a former fold of the same epoch has counted moves the numbers on, and no bar."""
+    fold = fold_on(StoredPartition(0, [], ordinal=3, counted=2))
+    fold.fold([raw(0, "AAPL", "1"), raw(1, "AAPL", "2"), raw(2, "AAPL", "3")], 3)
+    step = fold.step()
+    assert step is not None
+
+    assert [(bar.tick_count, bar.first_sequence) for bar in step.bars] == [(1, 3)]
+    assert step.prices[0][6] == 3

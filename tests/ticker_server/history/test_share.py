@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import cast
+
 import pytest
 
-from tests.ticker_server.history.test_fold import EMPTY, PARTITIONS, Skips, raw
+from tests.ticker_server.history.test_fold import EMPTY, PARTITIONS, RawRecord, Skips, raw
 from ticker_server.errors import DatabaseUnavailable, PriceLogUnavailable
+from ticker_server.feed.kafka.consumer import RecordStream
 from ticker_server.history.fold import PartitionFold, Step
 from ticker_server.history.share import Share
 
@@ -106,3 +110,44 @@ async def test_whole_state_goes_with_a_step_that_is_due() -> None:
     (step,) = rig.stored
     assert step.state is not None
     assert [one.newest.stock_id for one in step.state] == ["AAPL", "MSFT"]
+
+
+class Stream:
+    """A stream that yields a tick of another stock each time; `taken` counts them."""
+
+    def __init__(self) -> None:
+        self.positions = {0: 0}
+        self.taken = 0
+
+    async def next(self) -> dict[int, list[RawRecord]]:
+        """Return the next tick."""
+        self.taken += 1
+        self.positions[0] = self.taken
+        return {0: [raw(self.taken - 1, f"S{self.taken}")]}
+
+
+async def test_reading_waits_where_too_much_is_held() -> None:
+    """A share that holds as many bars as it may reads on only when they are stored, and says that they should be."""
+    rig = Rig()
+    share = Share(rig.folds, confirm=rig.confirm, store=rig.store, due=rig.due, most_held=3)
+    stream = Stream()
+    reading = asyncio.create_task(share.read(cast("RecordStream", stream)))
+    try:
+        async with asyncio.timeout(5):
+            await share.full.wait()
+            assert stream.taken == 3
+
+            rig.database_errors[0] = DatabaseUnavailable("away")
+            with pytest.raises(DatabaseUnavailable):
+                await share.store()
+            await share.full.wait()
+            assert stream.taken == 3
+
+            rig.database_errors.clear()
+            await share.store()
+            await share.full.wait()
+        assert stream.taken == 6
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert [bar.stock_id for step in rig.stored for bar in step.bars] == ["S1", "S2", "S3"]

@@ -17,6 +17,9 @@ from ticker_server.history.pace import Spacing
 from ticker_server.history.price_rows import row_of
 from ticker_server.history.snapshots import PositionMoved, SnapshotStore
 from ticker_server.model.acceptance import Numbering
+from ticker_server.model.bar import Bar, bar_of
+from ticker_server.model.minute_bars import MINUTE
+from ticker_server.model.tick import AcceptedTick
 
 Make = Callable[..., Numbering]
 
@@ -251,3 +254,44 @@ async def test_next_member_goes_on_in_the_same_pace(database: Database, store: S
     assert not store.checkpoint_due(ordinal, 0, 107)
     assert not other.checkpoint_due(ordinal, 0, 106)
     assert other.checkpoint_due(ordinal, 0, 107)
+
+
+def bar(sequence: int, ordinal: int) -> Bar:
+    """Return the bar of one tick of AAPL."""
+    return bar_of(AcceptedTick("AAPL", "1.50", "2", sequence, sequence, sequence, sequence), ordinal, MINUTE)
+
+
+def counts(url: str) -> list[tuple[int, int]]:
+    """Return epoch ordinal and tick count of all bars."""
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT epoch_ordinal, tick_count FROM minute_bar ORDER BY 1").fetchall()
+
+
+async def test_bars_are_stored_with_their_position(store: SnapshotStore, url: str) -> None:
+    """Bars of a step are merged with what stands, and those of a step that goes on from elsewhere are not."""
+    ordinal = await store.open_epoch("one")
+    await store.load_partitions(ordinal, [0])
+    first = replace(step(0, 0, 1), bars=[bar(1, ordinal)])
+    await store.store(ordinal, first)
+    with pytest.raises(PositionMoved):
+        await store.store(ordinal, first)
+    await store.store(ordinal, replace(step(0, 1, 2), bars=[bar(2, ordinal)]))
+
+    assert counts(url) == [(ordinal, 2)]
+
+
+async def test_epoch_that_comes_back_has_counted(store: SnapshotStore, numbering: Make) -> None:
+    """Who folds an epoch anew is told how far its ticks are in bars, by partition; a new epoch has counted none."""
+    first = await store.open_epoch("one")
+    await store.load_partitions(first, [0, 1])
+    await store.store(first, step(0, 0, 5, numbering("AAPL", 5)))
+    other = await store.load_partitions(await store.open_epoch("two"), [0])
+    third = await store.open_epoch("one")
+    loaded = await store.load_partitions(third, [0, 1])
+    await store.store(third, step(0, 0, 7, numbering("AAPL", 7)))
+    await store.open_epoch("two")
+    last = await store.load_partitions(await store.open_epoch("one"), [0])
+
+    assert other[0].counted == 0
+    assert [(loaded[n].next, loaded[n].ordinal, loaded[n].counted) for n in (0, 1)] == [(0, third, 5), (0, third, 0)]
+    assert last[0].counted == 7
