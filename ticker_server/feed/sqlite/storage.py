@@ -1,7 +1,7 @@
 """What the embedded price log reads from and writes to its file: plain SQL, synchronous, called in a thread.
 
-The tables are made by the catalog's migrations. Ticks and the acceptance state that follows them are written in one
-transaction, so a restart folds nothing.
+The tables are made by the catalog's migrations. Ticks, their bars and the acceptance state that follows them are written
+in one transaction, so a restart folds nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ticker_server.feed.sqlite.bar_table import add_bars
 from ticker_server.model.acceptance import Numbering
 from ticker_server.model.tick import AcceptedTick
 
@@ -59,7 +60,7 @@ class Storage:
         return State(epoch, max(given[0] if given else 0, newest), numberings)
 
     def append(self, ticks: Sequence[AcceptedTick], numberings: Sequence[Numbering]) -> None:
-        """Write accepted ticks and the state of their stocks; all or nothing, durable when it returns."""
+        """Write accepted ticks, their bars and the state of their stocks; all or nothing, durable when it returns."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._connection.executemany(
@@ -70,6 +71,7 @@ class Storage:
                 f"INSERT OR REPLACE INTO latest_price ({_TICK}, publishers) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
                 [(*_row(numbering.newest), _publishers(numbering)) for numbering in numberings],
             )
+            add_bars(self._connection, ticks)
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.rollback()

@@ -91,6 +91,7 @@ def test_append_is_all_or_nothing(storage: Storage) -> None:
 
     assert [each.sequence for each in storage.ticks_after(0, 10)] == [1]
     assert [each.newest.stock_id for each in storage.load().numberings] == ["AAPL"]
+    assert storage._connection.execute("SELECT stock_id, tick_count FROM minute_bar").fetchall() == [("AAPL", 1)]
     append(storage, tick(2))
     assert storage.load().last_sequence == 2
 
