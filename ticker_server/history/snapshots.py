@@ -22,7 +22,7 @@ from ticker_server.history.price_rows import COLUMNS, numberings_of
 from ticker_server.history.price_table import write_prices
 from ticker_server.model.acceptance import Numbering, Positions, Snapshot
 
-__all__ = ["PositionMoved", "SnapshotStore"]
+__all__ = ["PositionMoved", "SnapshotStore", "freeze"]
 
 _SLICE = 2_000
 
@@ -96,7 +96,7 @@ class SnapshotStore:
 
     async def _load(self, epoch: str) -> Snapshot | None:
         async with self._database.reading() as connection:
-            await _freeze(connection)
+            await freeze(connection)
             newest = (await connection.execute(_newest())).one_or_none()
             if newest is None or newest.epoch != epoch:
                 return None
@@ -142,7 +142,7 @@ class SnapshotStore:
                 [{"epoch_ordinal": ordinal, "log_partition": partition, "next": 0} for partition in partitions],
             )
         async with self._database.reading() as connection:
-            await _freeze(connection)
+            await freeze(connection)
             positions = await _positions(connection, ordinal, partitions)
             rows = await _rows(connection, ordinal, partitions)
             checkpoints = await newest_checkpoints(connection, ordinal, partitions)
@@ -171,7 +171,7 @@ class SnapshotStore:
             self._pace.note(ordinal, step.partition, written)
 
 
-async def _freeze(connection: AsyncConnection) -> None:
+async def freeze(connection: AsyncConnection) -> None:
     """Let all statements of the transaction see one moment, so that a store between two of them does not tear them."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 

@@ -1,0 +1,208 @@
+"""Stored bars as they are read, in both databases: written by whom writes them, the sync server or the embedded log."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+from functools import reduce
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from ticker_server.catalog import Database, open_database, sqlite_url, upgrade
+from ticker_server.errors import DatabaseUnavailable
+from ticker_server.feed.sqlite.storage import Storage
+from ticker_server.history.bars import BarPage, BarStore
+from ticker_server.history.fold import Step
+from ticker_server.history.price_rows import row_of
+from ticker_server.history.snapshots import SnapshotStore
+from ticker_server.model.acceptance import Numbering
+from ticker_server.model.bar import bar_of, merged
+from ticker_server.model.minute_bars import MINUTE, MinuteBars
+from ticker_server.model.partition import home_partition
+from ticker_server.model.tick import AcceptedTick
+
+PARTITIONS = 4
+STOCK = "AAPL"
+HOME = home_partition(STOCK, PARTITIONS)
+SPAN = (-10 * MINUTE, 10 * MINUTE)
+
+
+class World(Protocol):
+    """A database, and what writes ticks to it."""
+
+    database: Database
+    partitions: int
+
+    async def begin(self, epoch: str) -> None:
+        """Let a new log epoch begin."""
+
+    async def write(self, *ticks: AcceptedTick) -> None:
+        """Write accepted ticks of AAPL and the rest that follows."""
+
+
+class Production:
+    """PostgreSQL, written as the sync server does."""
+
+    partitions = PARTITIONS
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._store = SnapshotStore(database)
+        self._ordinal = 0
+        self._next = 0
+
+    async def begin(self, epoch: str) -> None:
+        """Let a new epoch begin."""
+        self._ordinal = await self._store.open_epoch(epoch)
+        self._next = 0
+        await self._store.load_partitions(self._ordinal, [HOME])
+
+    async def write(self, *ticks: AcceptedTick) -> None:
+        """Store ticks in a step."""
+        bars = MinuteBars(self._ordinal)
+        for tick in ticks:
+            bars.add(tick)
+        step = Step(HOME, self._next, ticks[-1].sequence, [row_of(Numbering(ticks[-1]))])
+        await self._store.store(self._ordinal, replace(step, bars=bars.take()))
+        self._next = ticks[-1].sequence
+
+
+class Embedded:
+    """A SQLite file, written as the embedded log does."""
+
+    partitions = 1
+
+    def __init__(self, path: Path, database: Database) -> None:
+        self.database = database
+        self._path = path
+
+    async def begin(self, epoch: str) -> None:
+        """Let a new epoch begin."""
+        with closing(Storage(self._path)) as storage:
+            storage._connection.execute("INSERT INTO log_epoch (epoch) VALUES (?)", (epoch,))
+            storage._connection.execute("DELETE FROM price_tick")
+
+    async def write(self, *ticks: AcceptedTick) -> None:
+        """Write ticks in a commit."""
+        with closing(Storage(self._path)) as storage:
+            storage.append(ticks, [Numbering(ticks[-1])])
+
+
+@pytest.fixture(params=["production", "embedded"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> AsyncIterator[World]:
+    """Return each of both."""
+    if request.param == "production":
+        url = request.getfixturevalue("postgres_url")
+        await asyncio.to_thread(upgrade, url)
+        database = open_database(url)
+        yield Production(database)
+    else:
+        path = Path(shutil.copy(migrated_file, tmp_path))
+        database = open_database(sqlite_url(path))
+        yield Embedded(path, database)
+    await database.close()
+
+
+def tick(sequence: int, time: int, price: str = "1.50", size: str = "2") -> AcceptedTick:
+    """Return a tick of AAPL."""
+    return AcceptedTick(STOCK, price, size, time, time, sequence, sequence)
+
+
+def store_of(world: World) -> BarStore:
+    """Return the bar store of a world."""
+    return BarStore(world.database, world.partitions)
+
+
+def starts(page: BarPage) -> Sequence[int]:
+    """Return which minutes a page has."""
+    return [bar.start // MINUTE for bar in page.bars]
+
+
+async def test_nothing_yet(world: World) -> None:
+    """Before anything was stored there is no epoch, and no bar."""
+    assert await store_of(world).read(STOCK, *SPAN, 10) == BarPage([], "", 0)
+
+
+async def test_bars_and_how_far_they_reach(world: World) -> None:
+    """A page has the bars in order, exact, with the sequence that they reach; another stock has none."""
+    await world.begin("one")
+    ticks = [tick(1, 5, "7.50"), tick(2, MINUTE, "123456789012.123456789"), tick(3, 9, "0.000000001", "")]
+    await world.write(*ticks[:2])
+    await world.write(ticks[2])
+    store = store_of(world)
+
+    page = await store.read(STOCK, *SPAN, 10)
+    late, first, second = (bar_of(one, 1, MINUTE) for one in (ticks[2], ticks[0], ticks[1]))
+    assert [replace(bar, epoch=1) for bar in page.bars] == [merged(first, late), second]
+    assert (page.epoch, page.synced_through) == ("one", 3)
+    assert await store.minutes(STOCK, *SPAN, 10) == page.bars
+    assert await store.synced_through(STOCK) == ("one", 3)
+    assert await store.minutes("MSFT", *SPAN, 10) == []
+
+
+async def test_span_and_limit(world: World) -> None:
+    """Bars begin from the start to before the end, and the first ones come where they are too many."""
+    await world.begin("one")
+    await world.write(*(tick(n + 4, n * MINUTE) for n in range(-3, 4)), tick(8, -(2**63)), tick(9, 2**63 - 1))
+    store = store_of(world)
+
+    assert starts(await store.read(STOCK, -2 * MINUTE, 2 * MINUTE, 10)) == [-2, -1, 0, 1]
+    assert starts(await store.read(STOCK, -2 * MINUTE + 1, 2 * MINUTE + 1, 10)) == [-1, 0, 1, 2]
+    assert starts(await store.read(STOCK, -2 * MINUTE, 2 * MINUTE, 2)) == [-2, -1]
+    assert starts(await store.read(STOCK, MINUTE, MINUTE, 2)) == []
+    assert starts(await store.read(STOCK, MINUTE, 0, 2)) == []
+    assert len((await store.read(STOCK, -(2**70), 2**70, 10)).bars) == 9
+
+
+async def test_epochs_are_merged(world: World) -> None:
+    """A minute that two epochs have ticks of is one bar, and counts as one; the reach is that of the newest epoch."""
+    await world.begin("one")
+    former = [tick(40, 5, "7"), tick(41, 8, "9"), tick(42, MINUTE, "9")]
+    await world.write(*former)
+    await world.begin("two")
+    later = [tick(1, 6, "5"), tick(2, 8, "6"), tick(3, 2 * MINUTE, "4")]
+    await world.write(*later)
+
+    page = await store_of(world).read(STOCK, *SPAN, 2)
+    both = [bar_of(one, 1, MINUTE) for one in former[:2]] + [bar_of(one, 2, MINUTE) for one in later[:2]]
+    ordinals = [page.bars[0].opened.epoch, page.bars[0].epoch]
+    assert ordinals == sorted(set(ordinals))
+    assert starts(page) == [0, 1]
+    expected = reduce(merged, both)
+    assert replace(page.bars[0], epoch=2, opened=expected.opened, closed=expected.closed) == expected
+    assert (page.bars[0].open, page.bars[0].close, page.bars[0].tick_count) == (Decimal(7), Decimal(6), 4)
+    assert (page.bars[0].opened.sequence, page.bars[0].closed.sequence) == (40, 2)
+    assert (page.epoch, page.bars[0].last_sequence) == ("two", 2)
+
+
+async def test_page_is_of_one_moment(database: Database) -> None:
+    """While ticks are stored, each page has exactly those up to its reach."""
+    world = Production(database)
+    await world.begin("one")
+    await world.write(tick(1, 0))
+
+    async def write_on() -> None:
+        for sequence in range(2, 10_000):
+            await world.write(tick(sequence, sequence % 50))
+
+    writing = asyncio.create_task(write_on())
+    try:
+        for _ in range(40):
+            page = await store_of(world).read(STOCK, *SPAN, 10)
+            assert page.bars[0].tick_count == page.bars[0].last_sequence == page.synced_through
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+
+async def test_database_that_is_away(world: World) -> None:
+    """An outage is told as such."""
+    await world.database.close()
+    with pytest.raises(DatabaseUnavailable):
+        await store_of(world).read(STOCK, *SPAN, 1)

@@ -1,0 +1,154 @@
+"""The minute bars that are stored, for whoever serves them: of one stock, with how far they reach, as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ticker_server.catalog import Database
+from ticker_server.history.snapshots import freeze
+from ticker_server.model.bar import Bar, Mark, merged
+from ticker_server.model.minute_bars import MINUTE
+from ticker_server.model.partition import home_partition
+
+__all__ = ["BarPage", "BarStore"]
+
+_FARTHEST_MINUTE = 2**63 // MINUTE + 1
+"""No trade time lies as many minutes from 1970, on either side."""
+
+_SIZES = "tick_count, epoch_ordinal, first_sequence, last_sequence"
+_MARKS = "open_time_ns, open_sequence, close_time_ns, close_sequence"
+
+# Which minutes come first, and then all rows of them: one per epoch.
+_QUERY = (
+    "SELECT {minute} AS minute, {decimals}, {sizes}, {marks} FROM minute_bar WHERE stock_id = :stock_id"
+    " AND {key} IN (SELECT DISTINCT {key} FROM minute_bar WHERE stock_id = :stock_id"
+    " AND {key} >= {first} AND {key} < {after} ORDER BY {key} LIMIT :limit) ORDER BY {key}, epoch_ordinal"
+)
+_MINUTES = {
+    True: text(
+        _QUERY.format(
+            key="start_time",
+            minute="(extract(epoch FROM start_time) / 60)::bigint",
+            first="'epoch'::timestamptz + CAST(:first AS float8) * interval '1 minute'",
+            after="'epoch'::timestamptz + CAST(:after AS float8) * interval '1 minute'",
+            decimals="open, high, low, close, volume",
+            sizes=_SIZES,
+            marks=_MARKS,
+        )
+    ),
+    False: text(
+        _QUERY.format(
+            key="start_minute",
+            minute="start_minute",
+            first=":first",
+            after=":after",
+            decimals="open_text, high_text, low_text, close_text, volume_text",
+            sizes=_SIZES,
+            marks=_MARKS,
+        )
+    ),
+}
+_NEWEST = "FROM log_epoch ORDER BY ordinal DESC LIMIT 1"
+# Where the sync server has stored all records up to, and where the embedded log has written its last tick.
+_THROUGH = {
+    True: text(
+        f"SELECT epoch, coalesce((SELECT next FROM sync_position WHERE epoch_ordinal = ordinal"  # noqa: S608 - constants
+        f" AND log_partition = :partition), 0) {_NEWEST}"
+    ),
+    False: text(
+        f"SELECT epoch, max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'price_tick'), 0),"  # noqa: S608 - constants
+        f" coalesce((SELECT max(sequence) FROM latest_price), 0)) {_NEWEST}"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BarPage:
+    """Bars of one stock, and how far they reach.
+
+    Every tick of the stock up to the sequence `synced_through` of the log epoch `epoch` is in the bars, and none above
+    it. Without a log yet the epoch is empty.
+    """
+
+    bars: Sequence[Bar]
+    epoch: str
+    synced_through: int
+
+
+class BarStore:
+    """The table `minute_bar` of either database, its epochs merged.
+
+    `partitions` is how many the price log has: stocks are divided among them. All methods raise DatabaseUnavailable.
+    """
+
+    def __init__(self, database: Database, partitions: int) -> None:
+        self._database = database
+        self._partitions = partitions
+
+    async def read(self, stock_id: str, start: int, end: int, limit: int) -> BarPage:
+        """Return what `minutes` and `synced_through` return, as of one moment."""
+        return await self._database.complete(self._read(stock_id, start, end, limit))
+
+    async def minutes(self, stock_id: str, start: int, end: int, limit: int) -> Sequence[Bar]:
+        """Return up to `limit` bars of a stock in ascending order, those that begin from `start` to before `end`.
+
+        Instants are in nanoseconds since the epoch; a minute without a tick has no bar.
+        """
+        return (await self.read(stock_id, start, end, limit)).bars
+
+    async def synced_through(self, stock_id: str) -> tuple[str, int]:
+        """Return a log epoch, and the highest sequence up to which every tick of the stock is in the bars."""
+        page = await self.read(stock_id, 0, 0, 0)
+        return page.epoch, page.synced_through
+
+    async def _read(self, stock_id: str, start: int, end: int, limit: int) -> BarPage:
+        async with self._database.reading() as connection:
+            if self._database.is_postgresql:
+                await freeze(connection)
+            epoch, through = await self._reach(connection, stock_id)
+            if start >= end or limit <= 0:
+                return BarPage((), epoch, through)
+            span = {"first": _minute_at_or_after(start), "after": _minute_at_or_after(end)}
+            rows = await connection.execute(self._of_dialect(_MINUTES), {"stock_id": stock_id, "limit": limit, **span})
+            by_minute = groupby((_bar(stock_id, *row) for row in rows), key=lambda bar: bar.start)
+            return BarPage([reduce(merged, bars) for _, bars in by_minute], epoch, through)
+
+    async def _reach(self, connection: AsyncConnection, stock_id: str) -> tuple[str, int]:
+        parameters = {"partition": home_partition(stock_id, self._partitions)} if self._database.is_postgresql else {}
+        row = (await connection.execute(self._of_dialect(_THROUGH), parameters)).one_or_none()
+        return ("", 0) if row is None else (str(row[0]), int(row[1]))
+
+    def _of_dialect(self, queries: dict[bool, TextClause]) -> TextClause:
+        return queries[self._database.is_postgresql]
+
+
+def _minute_at_or_after(instant: int) -> int:
+    return max(-_FARTHEST_MINUTE, min(-(-instant // MINUTE), _FARTHEST_MINUTE))
+
+
+def _bar(stock_id: str, minute: int, *values: Any) -> Bar:
+    *decimals, count, epoch, first, last, open_time, open_sequence, close_time, close_sequence = values
+    open_, high, low, close, volume = (Decimal(value) for value in decimals)
+    return Bar(
+        stock_id=stock_id,
+        start=minute * MINUTE,
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+        tick_count=count,
+        epoch=epoch,
+        first_sequence=first,
+        last_sequence=last,
+        opened=Mark(open_time, epoch, open_sequence),
+        closed=Mark(close_time, epoch, close_sequence),
+    )
