@@ -6,7 +6,9 @@ import asyncio
 import csv
 import gzip
 import itertools
+import sqlite3
 from collections import defaultdict
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from importlib.resources import files
@@ -32,6 +34,23 @@ def published_prices() -> dict[str, list[Decimal]]:
         for row in csv.DictReader(file):
             prices[row["Ticker"]] += [Decimal(row[column]) for column in COLUMNS]
     return prices
+
+
+def published_days() -> list[tuple[str, str, float, float, float, float]]:
+    """Return stock, day, open, high, low and close of each row."""
+    with gzip.open(PRICES, "rt", newline="") as file:
+        rows = [
+            (row["Ticker"], row["Date"], *(float(row[column]) for column in COLUMNS)) for row in csv.DictReader(file)
+        ]
+    return sorted(rows)
+
+
+def stored_days(folder: Path) -> list[tuple[str, str, float, float, float, float]]:
+    """Return the same of the daily bars that a server has left in its folder."""
+    with closing(sqlite3.connect(folder / "ticker.db")) as connection:
+        return connection.execute(
+            "SELECT stock_id, day, open, high, low, close FROM bar_1d ORDER BY stock_id, day"
+        ).fetchall()
 
 
 async def publish(target: str) -> tuple[int, str]:
@@ -95,3 +114,4 @@ async def test_real_prices_arrive_once_in_order_and_exact(tmp_path: Path) -> Non
     assert {price.stock_id: price.tick_number for price in latest.prices} == {
         stock_id: len(prices) for stock_id, prices in expected.items()
     }
+    assert stored_days(tmp_path / "data") == published_days()

@@ -73,9 +73,13 @@ class PriceTopic:
     def publish(self, *ticks: Tick) -> None:
         """Write ticks to their home partitions; durable when it returns."""
         for tick in ticks:
-            key, value = encode(tick)
-            self.produce(home_partition(tick.stock_id, self.partitions), key, value)
+            self.hand(tick)
         self.flush()
+
+    def hand(self, tick: Tick) -> None:
+        """Hand a tick to the producer, for its home partition."""
+        key, value = encode(tick)
+        self.produce(home_partition(tick.stock_id, self.partitions), key, value)
 
     def produce(self, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Hand a record to the producer, whatever it is."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.broker import Broker
@@ -13,6 +16,10 @@ from ticker_server.catalog import Database, open_database, upgrade
 from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.model.acceptance import Numbering
 from ticker_server.model.tick import AcceptedTick
+
+ROLES = ("ticker_sync", "ticker_gateway", "analyst")
+GRANTS = re.compile(rf"^GRANT .* TO (?:{'|'.join(ROLES)});$", re.MULTILINE)
+OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
 
 
 @pytest.fixture
@@ -53,3 +60,20 @@ def numbering() -> Callable[..., Numbering]:
         return Numbering(newest, publishers)
 
     return make
+
+
+@pytest.fixture
+def role_url(url: str) -> Iterator[Callable[[str], str]]:
+    """Return a function that returns the URL of a role with the rights that the documentation gives it."""
+    database = url.rpartition("/")[2]
+    statements = "\n".join(GRANTS.findall(OPERATIONS.read_text()))
+    password = url.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ROLES:
+            connection.execute(f"CREATE ROLE {name}_{database} LOGIN PASSWORD '{password}'".encode())
+            statements = statements.replace(f"TO {name};", f"TO {name}_{database};")
+        connection.execute(statements.replace("DATABASE ticker ", f"DATABASE {database} ").encode())
+    yield lambda name: url.replace("//ticker:", f"//{name}_{database}:")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ROLES:
+            connection.execute(f"DROP OWNED BY {name}_{database}; DROP ROLE {name}_{database}".encode())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from functools import reduce
 
 import psycopg
 import pytest
 
-from ticker_server.catalog import Database
+from ticker_server.catalog import Database, open_database
 from ticker_server.history.bar_table import write_bars
+from ticker_server.history.bars import BarStore
+from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.model.bar import Bar, Mark, bar_of, merged
 from ticker_server.model.minute_bars import MINUTE
 from ticker_server.model.tick import AcceptedTick
@@ -94,6 +97,24 @@ async def test_times_are_readable(database: Database, url: str, others: list[Bar
             "SELECT start_time::text, open_time::text, close_time::text FROM minute_bar WHERE stock_id = 'AAPL'"
         ).fetchone()
     assert row == ("2025-11-23 12:14:00+00", "2025-11-23 12:14:00.123456+00", "2025-11-23 12:14:00.124456+00")
+
+
+async def test_documented_rights_are_enough(
+    role_url: Callable[[str], str], store: SnapshotStore, others: list[Bar]
+) -> None:
+    """With the rights of the documentation a sync server writes bars, a gateway reads them, and analysts their views."""
+    ordinal = await store.open_epoch("one")
+    writer, reader = open_database(role_url("ticker_sync")), open_database(role_url("ticker_gateway"))
+    for _ in range(2):
+        await write(writer, bar(1, "1"), *others, ordinal=ordinal)
+
+    page = await BarStore(reader, 4).read("AAPL", 0, MINUTE, 1)
+    assert [one.tick_count for one in page.bars] == [2]
+    with psycopg.connect(role_url("analyst")) as connection:
+        for view in ("bar_1m", "bar_5m", "bar_15m", "bar_1h", "bar_1d", "latest_price", "minute_bar", "sync_position"):
+            connection.execute(f"SELECT * FROM {view}".encode())
+    await writer.close()
+    await reader.close()
 
 
 async def test_nothing_to_write(database: Database, url: str) -> None:

@@ -3,110 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from ticker_server.catalog import Database, open_database, sqlite_url, upgrade
+from tests.support.bar_worlds import Production, World, embedded, production
 from ticker_server.errors import DatabaseUnavailable
-from ticker_server.feed.sqlite.storage import Storage
 from ticker_server.history.bars import BarPage, BarStore
-from ticker_server.history.fold import Step
-from ticker_server.history.price_rows import row_of
-from ticker_server.history.snapshots import SnapshotStore
-from ticker_server.model.acceptance import Numbering
 from ticker_server.model.bar import bar_of, merged
-from ticker_server.model.minute_bars import MINUTE, MinuteBars
+from ticker_server.model.minute_bars import MINUTE
 from ticker_server.model.partition import home_partition
 from ticker_server.model.tick import AcceptedTick
 
-PARTITIONS = 4
 STOCK = "AAPL"
-HOME = home_partition(STOCK, PARTITIONS)
+HOME = home_partition(STOCK, Production.partitions)
 SPAN = (-10 * MINUTE, 10 * MINUTE)
-
-
-class World(Protocol):
-    """A database, and what writes ticks to it."""
-
-    database: Database
-    partitions: int
-
-    async def begin(self, epoch: str) -> None:
-        """Let a new log epoch begin."""
-
-    async def write(self, *ticks: AcceptedTick) -> None:
-        """Write accepted ticks of AAPL and the rest that follows."""
-
-
-class Production:
-    """PostgreSQL, written as the sync server does."""
-
-    partitions = PARTITIONS
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self._store = SnapshotStore(database)
-        self._ordinal = 0
-        self._next = 0
-
-    async def begin(self, epoch: str) -> None:
-        """Let a new epoch begin."""
-        self._ordinal = await self._store.open_epoch(epoch)
-        self._next = 0
-        await self._store.load_partitions(self._ordinal, [HOME])
-
-    async def write(self, *ticks: AcceptedTick) -> None:
-        """Store ticks in a step."""
-        bars = MinuteBars(self._ordinal)
-        for tick in ticks:
-            bars.add(tick)
-        step = Step(HOME, self._next, ticks[-1].sequence, [row_of(Numbering(ticks[-1]))])
-        await self._store.store(self._ordinal, replace(step, bars=bars.take()))
-        self._next = ticks[-1].sequence
-
-
-class Embedded:
-    """A SQLite file, written as the embedded log does."""
-
-    partitions = 1
-
-    def __init__(self, path: Path, database: Database) -> None:
-        self.database = database
-        self._path = path
-
-    async def begin(self, epoch: str) -> None:
-        """Let a new epoch begin."""
-        with closing(Storage(self._path)) as storage:
-            storage._connection.execute("INSERT INTO log_epoch (epoch) VALUES (?)", (epoch,))
-            storage._connection.execute("DELETE FROM price_tick")
-
-    async def write(self, *ticks: AcceptedTick) -> None:
-        """Write ticks in a commit."""
-        with closing(Storage(self._path)) as storage:
-            storage.append(ticks, [Numbering(ticks[-1])])
 
 
 @pytest.fixture(params=["production", "embedded"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> AsyncIterator[World]:
     """Return each of both."""
     if request.param == "production":
-        url = request.getfixturevalue("postgres_url")
-        await asyncio.to_thread(upgrade, url)
-        database = open_database(url)
-        yield Production(database)
+        async with production(request.getfixturevalue("postgres_url"), HOME) as found:
+            yield found
     else:
-        path = Path(shutil.copy(migrated_file, tmp_path))
-        database = open_database(sqlite_url(path))
-        yield Embedded(path, database)
-    await database.close()
+        async with embedded(migrated_file, tmp_path) as found:
+            yield found
 
 
 def tick(sequence: int, time: int, price: str = "1.50", size: str = "2") -> AcceptedTick:
@@ -181,9 +107,8 @@ async def test_epochs_are_merged(world: World) -> None:
     assert (page.epoch, page.bars[0].last_sequence) == ("two", 2)
 
 
-async def test_page_is_of_one_moment(database: Database) -> None:
+async def test_page_is_of_one_moment(world: World) -> None:
     """While ticks are stored, each page has exactly those up to its reach."""
-    world = Production(database)
     await world.begin("one")
     await world.write(tick(1, 0))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -109,27 +108,6 @@ async def test_what_cannot_be_read_is_none(
     with capture_logs() as logs:
         assert await checkpoints.at_or_below("one", 1, 12) is None
     assert [(line["event"], line["position"]) for line in logs] == [("checkpoint cannot be read", 10)]
-
-
-GRANTS = re.compile(r"^GRANT .* TO ticker_(?:sync|gateway);$", re.MULTILINE)
-
-
-@pytest.fixture
-def role_url(url: str) -> Iterator[Callable[[str], str]]:
-    """Return a function that returns the URL of a role with the rights that the documentation gives it."""
-    database = url.rpartition("/")[2]
-    statements = "\n".join(GRANTS.findall((ROOT / "docs" / "operations.md").read_text()))
-    password = url.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
-    names = [f"ticker_{name}" for name in ("sync", "gateway")]
-    with psycopg.connect(url, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"CREATE ROLE {name}_{database} LOGIN PASSWORD '{password}'".encode())
-            statements = statements.replace(f"TO {name};", f"TO {name}_{database};")
-        connection.execute(statements.replace("DATABASE ticker ", f"DATABASE {database} ").encode())
-    yield lambda name: url.replace("//ticker:", f"//{name}_{database}:")
-    with psycopg.connect(url, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"DROP OWNED BY {name}_{database}; DROP ROLE {name}_{database}".encode())
 
 
 async def test_documented_rights_are_enough(role_url: Callable[[str], str], numbering: Make) -> None:
