@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ticker.v1 import stock_service_pb2, subscription_service_pb2, user_service_pb2
+from ticker.v1 import price_service_pb2, stock_service_pb2, subscription_service_pb2, user_service_pb2
 
 from ticker_server.fanout.encoding import duration, timestamp
+from ticker_server.model.bar import Bar
 from ticker_server.model.schedule import Window
 from ticker_server.model.stock import Stock, User
 from ticker_server.model.subscription import EVERY_TICK, Subscription
 
-__all__ = ["stock_message", "subscription_message", "user_message"]
+__all__ = ["bar_message", "stock_message", "subscription_message", "user_message"]
 
 Weekday = subscription_service_pb2.Weekday
 
@@ -53,6 +54,22 @@ def subscription_message(subscription: Subscription, now: int) -> subscription_s
     if next_open is not None:
         message.next_open_time.CopyFrom(timestamp(next_open))
     return message
+
+
+def bar_message(bar: Bar, epoch: int) -> price_service_pb2.Bar:
+    """Return a bar as the API tells it, with its sequences if they are of this epoch (its ordinal)."""
+    counts = bar.epoch == epoch
+    return price_service_pb2.Bar(
+        start_time=timestamp(bar.start),
+        open=f"{bar.open:f}",
+        high=f"{bar.high:f}",
+        low=f"{bar.low:f}",
+        close=f"{bar.close:f}",
+        volume=f"{bar.volume:f}",
+        tick_count=bar.tick_count,
+        first_sequence=bar.first_sequence if counts else 0,
+        last_sequence=bar.last_sequence if counts else 0,
+    )
 
 
 def _window_message(window: Window) -> subscription_service_pb2.ActiveWindow:

@@ -1,13 +1,15 @@
 """Pages of a list: how long a page is, and the token that says where the next one begins.
 
-A token is opaque to its reader: base64url of a version, the kind of list, and the last id of the page before. A token
-that this server would not have written, or that belongs to another list, is refused.
+A token is opaque to its reader: base64url of a version, the kind of list, and the last id of the page before, or what
+else says where the next one begins. A token that this server would not have written, or that belongs to another list, is
+refused.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -16,7 +18,7 @@ from ticker_server.api.validation import Fault, Violations
 from ticker_server.errors import shown
 from ticker_server.model.stock import STOCK_ID
 
-__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Page", "PageRequest", "page_token", "parse_page"]
+__all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Page", "PageRequest", "page_token", "parse_page", "token_fault"]
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
@@ -63,21 +65,29 @@ def page_token(kind: str, last_id: str) -> str:
     return base64.urlsafe_b64encode(f"{_VERSION}:{kind}:{last_id}".encode()).decode().rstrip("=")
 
 
-def parse_page(found: Violations, request: PageRequest, kind: str) -> Page:
-    """Return the page that a request asks for; `kind` names the list and whatever else a token must not outlive."""
-    after = _last_id(request.page_token, kind) if request.page_token else ""
+def token_fault(token: str) -> Fault:
+    """Return what is wrong with a token that this server would not have written for this request."""
+    rule = "a page_token is the next_page_token of an earlier answer to the same request"
+    return Fault("INVALID_PAGE_TOKEN", f"{rule}, not {shown(token)}")
+
+
+def parse_page(found: Violations, request: PageRequest, kind: str, last_id: re.Pattern[str] = STOCK_ID) -> Page:
+    """Return the page that a request asks for.
+
+    `kind` names the list and whatever else a token must not outlive, and `last_id` is the form of what a token ends with.
+    """
+    after = _last_id(request.page_token, kind, last_id) if request.page_token else ""
     if request.page_size < 0:
         found.note(
             Fault("INVALID_PAGE_SIZE", f"page_size is 0 for {DEFAULT_PAGE_SIZE} or above, not {request.page_size}"),
             "page_size",
         )
     if after is None:
-        rule = "a page_token is the next_page_token of an earlier answer to the same request"
-        found.note(Fault("INVALID_PAGE_TOKEN", f"{rule}, not {shown(request.page_token)}"), "page_token")
+        found.note(token_fault(request.page_token), "page_token")
     return Page(kind, after or "", min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE))
 
 
-def _last_id(token: str, kind: str) -> str | None:
+def _last_id(token: str, kind: str, form: re.Pattern[str]) -> str | None:
     """Return the id in a token of this kind of list, or None if the token is not one of ours."""
     if len(token) > _MAX_TOKEN_LENGTH:
         return None
@@ -87,4 +97,4 @@ def _last_id(token: str, kind: str) -> str | None:
         return None
     last_id = text.rpartition(":")[2]
     # Base64 has several spellings of the same bytes; only the one that was handed out counts.
-    return last_id if STOCK_ID.fullmatch(last_id) and token == page_token(kind, last_id) else None
+    return last_id if form.fullmatch(last_id) and token == page_token(kind, last_id) else None

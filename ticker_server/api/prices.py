@@ -1,4 +1,4 @@
-"""The PriceService: publish ticks, and read the newest price of stocks."""
+"""The PriceService: publish ticks, and read the newest price of stocks and their bars."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from ticker.v1 import price_service_pb2, tick_pb2
 
 from ticker_server.api import requests
+from ticker_server.api.bar_requests import parse_list_bars
+from ticker_server.api.bars import BarLister, BarSource
 from ticker_server.api.caller import Caller
 from ticker_server.api.pages import Page
 from ticker_server.clock import Clock
@@ -36,10 +38,10 @@ class _Prices:
 
 
 class PriceServicer:
-    """Answers the RPCs of PriceService from the price log and from memory.
+    """Answers the RPCs of PriceService from the price log, from memory, and from stored bars.
 
     `find_stock` returns a stock or None, `stocks_after(after, limit)` the stocks with ids above one, ordered by id, and
-    `newest` the tick with the highest sequence of a stock id.
+    `newest` the tick with the highest sequence of a stock id. Without `bars` ListBars is not served.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class PriceServicer:
         newest: Callable[[str], AcceptedTick | None],
         stocks_after: Callable[[str, int], Sequence[Stock]],
         clock: Clock,
+        bars: BarSource | None = None,
     ) -> None:
         self._log = log
         self._find_stock = find_stock
         self._newest = newest
         self._stocks_after = stocks_after
         self._clock = clock
+        self._bars = None if bars is None else BarLister(bars, log.epoch)
 
     async def publish_prices(
         self, request: price_service_pb2.PublishPricesRequest, _caller: Caller
@@ -89,9 +93,14 @@ class PriceServicer:
     async def list_bars(
         self, request: price_service_pb2.ListBarsRequest, _caller: Caller
     ) -> price_service_pb2.ListBarsResponse:
-        """Refuse: bars are part of the wire, but not served yet."""
-        requests.check_list_bars(request)
-        raise NotBuilt("ListBars")
+        """Return bars of a stock, of the length that the request asks for."""
+        wish = parse_list_bars(request)
+        if self._bars is None:
+            raise NotBuilt("ListBars")
+        stock = await self._find_stock(wish.stock_id)
+        if stock is None:
+            raise StockNotFound(wish.stock_id)
+        return await self._bars.list_bars(stock, wish)
 
     async def _check_stocks(self, ticks: Sequence[Tick]) -> None:
         known: set[str] = set()

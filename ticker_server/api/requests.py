@@ -1,4 +1,4 @@
-"""The rules of whole requests, all but those of a watch: each is judged as a whole, with every fault it has.
+"""The rules of whole requests, all but those of a watch and of bars: each is judged as a whole, with every fault it has.
 
 `check_` functions only judge; `parse_` functions also return what the request says in the words of the model, with
 all defaults filled in. All raise InvalidArgument.
@@ -35,8 +35,8 @@ from ticker_server.model.subscription import DEFAULT_FREQUENCY, EVERY_TICK, Wish
 from ticker_server.model.tick import Tick
 
 __all__ = [
+    "DEFAULT_TIME_ZONE",
     "check_create_stock",
-    "check_list_bars",
     "check_stock",
     "check_update_stock",
     "check_user",
@@ -86,16 +86,6 @@ def check_update_stock(request: stock_service_pb2.UpdateStockRequest) -> None:
     found = Violations()
     found.note(stock_id_fault(request.stock_id), "stock_id")
     found.note(name_fault(request.name), "name")
-    found.check()
-
-
-def check_list_bars(request: price_service_pb2.ListBarsRequest) -> None:
-    """Judge a ListBars request."""
-    found = Violations()
-    found.note(stock_id_fault(request.stock_id), "stock_id")
-    if request.time_zone:
-        found.note(time_zone_fault(request.time_zone), "time_zone")
-    parse_page(found, request, f"bars/{request.stock_id}")
     found.check()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from ticker_server.api.bars import BarSource
 from ticker_server.catalog import Database
 from ticker_server.feed.changes import ChangeLog
 from ticker_server.feed.log import PriceLog
@@ -19,7 +20,8 @@ class Backend:
 
     `must_load`: a gateway without its catalog is of no use (embedded: the file is there or it is not); otherwise it
     starts without, and loads it once the database is back. `prepare` makes sure that the database can be read.
-    `recent` are the last ticks before the start, without a hole, as far as they can be had.
+    `recent` are the last ticks before the start, without a hole, as far as they can be had. `bars` are those that are
+    stored; without them ListBars is not served.
     """
 
     log: PriceLog
@@ -28,3 +30,4 @@ class Backend:
     must_load: bool
     prepare: Callable[[], Awaitable[None]]
     recent: Sequence[AcceptedTick] = ()
+    bars: BarSource | None = None

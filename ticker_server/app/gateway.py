@@ -151,7 +151,7 @@ class Gateway:
         # They start with a reload, which a database that is away does not give.
         if self._knows_stocks and feed.status().state is not FeedState.DOWN:
             await _in_time(backend.changes.started(), unless=changes)
-        await self._serve(self._services(station, backend.log, catalog))
+        await self._serve(self._services(station, backend, catalog))
 
     def _make_catalog(self, backend: Backend, relay: OutboxRelay, purge: Purge) -> Catalog:
         def on_commit(changes: Sequence[Change]) -> None:
@@ -219,7 +219,8 @@ class Gateway:
         self._check_stocks_known()
         return self._directory.after(stock_id, limit)
 
-    def _services(self, station: Station, log: PriceLog, catalog: Catalog) -> Services:
+    def _services(self, station: Station, backend: Backend, catalog: Catalog) -> Services:
+        log = backend.log
         sources = WatchSources(
             subscriptions_of=catalog.subscriptions_of,
             find_stock=self._find_stock,
@@ -241,6 +242,7 @@ class Gateway:
                 newest=self._hub.newest,
                 stocks_after=self._stocks_after,
                 clock=self._clock,
+                bars=backend.bars,
             ),
             watches=WatchServicer(station, self._registry, sources),
         )

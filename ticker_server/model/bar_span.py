@@ -102,13 +102,15 @@ class BarFold:
 
     def add(self, bar: Bar) -> Bar | None:
         """Take the next bar; return the longer one that it completes by beginning another, if it does."""
-        if self._open and bar.start < self._end:
-            self._open.append(bar)
-            return None
-        completed = self.finish()
-        self._open = [bar]
-        self._end = self._spans.end(bar.start)
+        completed = self.pass_to(bar.start)
+        if not self._open:
+            self._end = self._spans.end(bar.start)
+        self._open.append(bar)
         return completed
+
+    def pass_to(self, at: int) -> Bar | None:
+        """Return the longer bar that is complete if nothing is to come from before an instant, if there is one."""
+        return self.finish() if self._open and at >= self._end else None
 
     def finish(self) -> Bar | None:
         """Return the bar that nothing is to come to any more, if there is one."""

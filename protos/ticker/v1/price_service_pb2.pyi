@@ -72,12 +72,16 @@ class _BarIntervalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BarInterv
     BAR_INTERVAL_15M: _BarInterval.ValueType  # 3
     """Fifteen minutes."""
     BAR_INTERVAL_1H: _BarInterval.ValueType  # 4
-    """One hour."""
+    """One hour, which begins with a full hour in UTC."""
     BAR_INTERVAL_1D: _BarInterval.ValueType  # 5
-    """One day of the request's time zone."""
+    """One day of the request's time zone: from its midnight, or from the end of a skip that has it, to that of the next
+    day. Where the clock changes it has 23 or 25 hours.
+    """
 
 class BarInterval(_BarInterval, metaclass=_BarIntervalEnumTypeWrapper):
-    """The length of a bar."""
+    """The length of a bar. All but days begin at whole multiples of it in UTC, also in zones whose offset is not one of whole
+    hours.
+    """
 
 BAR_INTERVAL_UNSPECIFIED: BarInterval.ValueType  # 0
 """No length; refused in requests."""
@@ -88,9 +92,11 @@ BAR_INTERVAL_5M: BarInterval.ValueType  # 2
 BAR_INTERVAL_15M: BarInterval.ValueType  # 3
 """Fifteen minutes."""
 BAR_INTERVAL_1H: BarInterval.ValueType  # 4
-"""One hour."""
+"""One hour, which begins with a full hour in UTC."""
 BAR_INTERVAL_1D: BarInterval.ValueType  # 5
-"""One day of the request's time zone."""
+"""One day of the request's time zone: from its midnight, or from the end of a skip that has it, to that of the next
+day. Where the clock changes it has 23 or 25 hours.
+"""
 Global___BarInterval: _TypeAlias = BarInterval  # noqa: Y015
 
 @_typing.final
@@ -271,18 +277,26 @@ class ListBarsRequest(_message.Message):
     interval: Global___BarInterval.ValueType
     """The length of a bar. Required."""
     time_zone: _builtins.str
-    """The IANA time zone whose days the bars of one day follow. The default is `UTC`."""
+    """The IANA time zone whose days the bars of one day follow; it has no effect on shorter ones, but must exist. The
+    default is `UTC`.
+    """
     page_size: _builtins.int
     """How many bars to return at most. 0, the default, means 100; above 1,000 means 1,000."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before. Empty, the default, asks for the first page."""
+    """The `next_page_token` of the page before, together with the same request; only `page_size` may be another. Empty, the
+    default, asks for the first page.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """The first moment of the span, which belongs to it. The default is the oldest bar."""
+        """The first moment of the span, which belongs to it: no bar begins before it. In the years 1 to 9999. The default is
+        the oldest bar.
+        """
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """The end of the span, which does not belong to it. The default is now."""
+        """The end of the span, which does not belong to it: each bar begins before it. It is after `start_time`, and in the
+        years 1 to 9999. The default is now, the newest bar included.
+        """
 
     def __init__(
         self,
@@ -316,14 +330,15 @@ class ListBarsResponse(_message.Message):
     next_page_token: _builtins.str
     """The token of the next page. Empty means that this is the last one."""
     log_epoch: _builtins.str
-    """The identity of the price log in which `synced_through_sequence` counts."""
+    """The identity of the price log in which `synced_through_sequence` and the sequences of the bars count."""
     synced_through_sequence: _builtins.int
-    """Every tick of the stock up to this sequence is in the bars, so that a reader can join them to a watch without a
-    hole and without an overlap.
+    """The sequence of the newest tick of the stock that is stored: every tick up to it is in the bars of this page whose
+    time it has, and none above it, so that a reader can join them to a watch without a hole and without an overlap (see
+    `ListBars`). 0 if there is none of this log.
     """
     @_builtins.property
     def bars(self) -> _containers.RepeatedCompositeFieldContainer[Global___Bar]:
-        """The bars of this page, in order of `start_time`. A span without a tick has no bar."""
+        """The bars of this page, in order of `start_time`. Where there was no tick there is no bar."""
 
     def __init__(
         self,
@@ -343,7 +358,9 @@ Global___ListBarsResponse: _TypeAlias = ListBarsResponse  # noqa: Y015
 
 @_typing.final
 class Bar(_message.Message):
-    """The prices of one stock in one span of time. Prices are decimal numbers in the stock's currency."""
+    """The prices of one stock in one span of time. Prices are decimal numbers in the stock's currency, with the digits of a
+    tick that had them; parse them as decimals, never as binary floating point.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -357,24 +374,24 @@ class Bar(_message.Message):
     FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     open: _builtins.str
-    """The price of the first tick by trade time."""
+    """The price of the first tick by trade time, and among ticks of one time by their order in the price log."""
     high: _builtins.str
     """The highest price."""
     low: _builtins.str
     """The lowest price."""
     close: _builtins.str
-    """The price of the last tick by trade time."""
+    """The price of the last tick by trade time, and among ticks of one time by their order in the price log."""
     volume: _builtins.str
-    """The sum of the known sizes, a decimal number."""
+    """The sum of the known sizes, a decimal number without an exponent; `0` if none is known."""
     tick_count: _builtins.int
     """How many ticks the bar is made of."""
     first_sequence: _builtins.int
-    """The lowest sequence among its ticks."""
+    """The lowest sequence among its ticks of the response's `log_epoch`; 0 if all are of a price log before."""
     last_sequence: _builtins.int
-    """The highest sequence among its ticks."""
+    """The highest sequence among its ticks of the response's `log_epoch`; 0 if all are of a price log before."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """The start of the span."""
+        """The start of the span (see `BarInterval`), whether there was a tick at that moment or not."""
 
     def __init__(
         self,

@@ -50,11 +50,29 @@ class PriceServiceStub:
     `INVALID_PAGE_TOKEN` if the token was not given out by this call.
     """
     ListBars: _aio.UnaryUnaryMultiCallable[_price_service_pb2.ListBarsRequest, _price_service_pb2.ListBarsResponse]
-    """Lists the bars of one stock in order of their start, a page at a time.
+    """Lists the bars of one stock in order of their start, a page at a time: those whose start lies in the span that is
+    asked for. Each bar is whole, also the last one, which may reach beyond that span or still grow.
+
+    A bar is made of the ticks that were traded in its time, whenever they came; one that comes late corrects its bar.
+    Bars are stored, and lag behind the price log by some seconds. If a stock was deleted and created again, minutes
+    before that are not listed.
+
+    A page may have fewer bars than `page_size`, or none, and yet not be the last one: go on for as long as there is a
+    `next_page_token`. The bars of one page are all as of one moment, which its `synced_through_sequence` names; those of
+    the next page are as of a later one.
+
+    To go on live with each tick once, neither missed nor counted twice: read all pages; then watch the stock with
+    `every_tick`, and `resume` with the pages' `log_epoch` and a position of the `synced_through_sequence` of the *first*
+    page, which is the lowest, and `tick_number` 0. Add a tick to its bar only if its sequence is above the
+    `synced_through_sequence` of the page that the bar came from. If there is no bar for its time yet, that of the page
+    with the next bar counts, or of the last page if there is no later bar. If `log_epoch` differs between pages, begin
+    anew.
 
     Returns `INVALID_ARGUMENT` with reason `INVALID_STOCK_ID`, `INVALID_TIME_ZONE`, `INVALID_PAGE_SIZE` or
-    `INVALID_PAGE_TOKEN` if a field breaks its rule.
+    `INVALID_PAGE_TOKEN` if a field breaks its rule, with reason `INVALID_FREQUENCY` if `interval` does, and with reason
+    `INVALID_TRADE_TIME` if `start_time` or `end_time` does, or `end_time` is not after `start_time`.
     Returns `NOT_FOUND` with reason `STOCK_NOT_FOUND` if the stock does not exist.
+    Returns `UNAVAILABLE` with reason `DATABASE_UNAVAILABLE` and a `RetryInfo` if the bars cannot be read just now.
     Returns `UNIMPLEMENTED` with reason `NOT_IMPLEMENTED` if this server does not keep bars.
     """
 
@@ -112,11 +130,29 @@ class PriceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _price_service_pb2.ListBarsRequest,
         context: _aio.ServicerContext[_price_service_pb2.ListBarsRequest, _abc.Awaitable[_price_service_pb2.ListBarsResponse]],
     ) -> _abc.Awaitable[_price_service_pb2.ListBarsResponse]:
-        """Lists the bars of one stock in order of their start, a page at a time.
+        """Lists the bars of one stock in order of their start, a page at a time: those whose start lies in the span that is
+        asked for. Each bar is whole, also the last one, which may reach beyond that span or still grow.
+
+        A bar is made of the ticks that were traded in its time, whenever they came; one that comes late corrects its bar.
+        Bars are stored, and lag behind the price log by some seconds. If a stock was deleted and created again, minutes
+        before that are not listed.
+
+        A page may have fewer bars than `page_size`, or none, and yet not be the last one: go on for as long as there is a
+        `next_page_token`. The bars of one page are all as of one moment, which its `synced_through_sequence` names; those of
+        the next page are as of a later one.
+
+        To go on live with each tick once, neither missed nor counted twice: read all pages; then watch the stock with
+        `every_tick`, and `resume` with the pages' `log_epoch` and a position of the `synced_through_sequence` of the *first*
+        page, which is the lowest, and `tick_number` 0. Add a tick to its bar only if its sequence is above the
+        `synced_through_sequence` of the page that the bar came from. If there is no bar for its time yet, that of the page
+        with the next bar counts, or of the last page if there is no later bar. If `log_epoch` differs between pages, begin
+        anew.
 
         Returns `INVALID_ARGUMENT` with reason `INVALID_STOCK_ID`, `INVALID_TIME_ZONE`, `INVALID_PAGE_SIZE` or
-        `INVALID_PAGE_TOKEN` if a field breaks its rule.
+        `INVALID_PAGE_TOKEN` if a field breaks its rule, with reason `INVALID_FREQUENCY` if `interval` does, and with reason
+        `INVALID_TRADE_TIME` if `start_time` or `end_time` does, or `end_time` is not after `start_time`.
         Returns `NOT_FOUND` with reason `STOCK_NOT_FOUND` if the stock does not exist.
+        Returns `UNAVAILABLE` with reason `DATABASE_UNAVAILABLE` and a `RetryInfo` if the bars cannot be read just now.
         Returns `UNIMPLEMENTED` with reason `NOT_IMPLEMENTED` if this server does not keep bars.
         """
 

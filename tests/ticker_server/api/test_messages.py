@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ticker.v1 import subscription_service_pb2
 
-from ticker_server.api.messages import stock_message, subscription_message, user_message
+from ticker_server.api.messages import bar_message, stock_message, subscription_message, user_message
 from ticker_server.api.requests import parse_add_stock
 from ticker_server.api.validation import duration_nanoseconds, timestamp_nanoseconds
+from ticker_server.model.bar import bar_of, merged
 from ticker_server.model.schedule import DEFAULT_WINDOW, Schedule, Window
 from ticker_server.model.stock import Stock, User
 from ticker_server.model.subscription import EVERY_TICK, MAX_FREQUENCY, MIN_FREQUENCY, Subscription
+from ticker_server.model.tick import AcceptedTick
 
 HOUR = 3600 * 10**9
 # Wednesday, 2026-07-01T12:00:00Z
@@ -26,6 +28,31 @@ def subscription(**changes: object) -> Subscription:
     """Return ana's subscription of AAPL, in UTC, every 5 s, 10:00-18:00."""
     standard = Subscription("ana", "AAPL", 5 * 10**9, Schedule("UTC", DEFAULT_WINDOW), 7, NOON, NOON)
     return replace(standard, **changes)  # type: ignore[arg-type]
+
+
+def test_bar_is_told_readably() -> None:
+    """A bar in JSON has decimals as text, without exponents, and its sequences only in the epoch that they count in."""
+    ticks = [
+        AcceptedTick("AAPL", price, "1.5", NOON + sequence, 0, sequence, sequence)
+        for sequence, price in ((7, "0.000000001"), (9, "167.40"))
+    ]
+    bar = merged(*(bar_of(tick, 2, HOUR) for tick in ticks))
+    told = {
+        "start_time": "2026-07-01T12:00:00Z",
+        "open": "0.000000001",
+        "high": "167.40",
+        "low": "0.000000001",
+        "close": "167.40",
+        "volume": "3.0",
+        "tick_count": "2",
+    }
+
+    assert MessageToDict(bar_message(bar, 3), preserving_proto_field_name=True) == told
+    assert MessageToDict(bar_message(bar, 2), preserving_proto_field_name=True) == {
+        **told,
+        "first_sequence": "7",
+        "last_sequence": "9",
+    }
 
 
 def test_stock_is_told_readably() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,18 @@ def test_garbled_token_is_refused(token: str) -> None:
         parsed(token=token)
 
     assert len(str(raised.value)) < 300
+
+
+def test_token_may_end_with_something_else() -> None:
+    """What a token ends with has the form of its list, and no other."""
+    request = stock_service_pb2.ListStocksRequest(page_token=page_token("bars", "-17"))
+    found = Violations()
+
+    assert parse_page(found, request, "bars", re.compile(r"-?\d+")).after == "-17"
+    found.check()
+    assert not parse_page(found, request, "bars", re.compile(r"\d+")).after
+    with pytest.raises(InvalidArgument, match=r"^INVALID_PAGE_TOKEN: "):
+        found.check()
 
 
 def test_last_page_has_no_token() -> None:

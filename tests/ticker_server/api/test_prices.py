@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from ticker.v1 import price_service_pb2, tick_pb2
 
+from tests.support.memory_bars import MemoryBars
 from ticker_server.api.caller import Caller
 from ticker_server.api.prices import PriceServicer
 from ticker_server.errors import InvalidArgument, NotBuilt, PriceLogUnavailable, StockNotFound
 from ticker_server.feed.log import Outcome
+from ticker_server.model.tick import AcceptedTick
 
 CALLER = Caller()
 
@@ -140,9 +142,38 @@ async def test_too_many_names_are_refused(servicer: PriceServicer) -> None:
         await servicer.get_latest_prices(latest(*(f"S{number}" for number in range(1001))), CALLER)
 
 
+def bars_of(stock_id: str) -> price_service_pb2.ListBarsRequest:
+    """Return a request for the minutes of a stock."""
+    return price_service_pb2.ListBarsRequest(stock_id=stock_id, interval=price_service_pb2.BAR_INTERVAL_1M)
+
+
 async def test_bars_are_judged_then_refused_by_name(servicer: PriceServicer) -> None:
-    """A bad ListBars request is told what is bad, a good one that it is not built yet."""
+    """Without stored bars a bad ListBars request is told what is bad, a good one that it is not built yet."""
     with pytest.raises(InvalidArgument, match=r"^INVALID_STOCK_ID: "):
-        await servicer.list_bars(price_service_pb2.ListBarsRequest(stock_id="a"), CALLER)
+        await servicer.list_bars(bars_of("a"), CALLER)
     with pytest.raises(NotBuilt, match=r"^NOT_IMPLEMENTED: ListBars "):
-        await servicer.list_bars(price_service_pb2.ListBarsRequest(stock_id="A"), CALLER)
+        await servicer.list_bars(bars_of("A"), CALLER)
+
+
+async def test_bars_are_those_of_a_stock_that_exists(catalog: Any, log: Any, clock: Any) -> None:
+    """Bars are listed of a stock that exists, whose former life is hidden; another is told not to exist."""
+    bars = MemoryBars()
+    bars.begin("epoch-1")
+    bars.store(AcceptedTick("A", "1.50", "", 0, 0, 1, 1), AcceptedTick("A", "2.50", "", 10**11, 0, 2, 2))
+    await catalog.create_stock("A", name=None, currency=None)
+    servicer = PriceServicer(
+        log=log,
+        find_stock=catalog.find_stock,
+        newest=log.newest.get,
+        stocks_after=catalog.stocks_after,
+        clock=clock,
+        bars=bars,
+    )
+    answer = await servicer.list_bars(bars_of("A"), CALLER)
+    catalog.stocks["A"] = replace(catalog.stocks["A"], hidden_through=1, hidden_epoch="epoch-1")
+    after = await servicer.list_bars(bars_of("A"), CALLER)
+
+    assert [bar.close for bar in answer.bars] == ["1.50", "2.50"]
+    assert [bar.close for bar in after.bars] == ["2.50"]
+    with pytest.raises(StockNotFound, match=r'^STOCK_NOT_FOUND: stock "ZZZ" does not exist'):
+        await servicer.list_bars(bars_of("ZZZ"), CALLER)

@@ -37,7 +37,6 @@ PARSERS: list[tuple[Callable[[Any], object], type[Message]]] = [
     (lambda request: requests.check_user(request.user_id), user_service_pb2.GetUserRequest),
     (requests.check_create_stock, stock_service_pb2.CreateStockRequest),
     (requests.check_update_stock, stock_service_pb2.UpdateStockRequest),
-    (requests.check_list_bars, price_service_pb2.ListBarsRequest),
     (lambda request: requests.parse_list(request, "stocks"), stock_service_pb2.ListStocksRequest),
     (requests.parse_list_subscriptions, subscription_service_pb2.ListSubscriptionsRequest),
     (requests.parse_add_stock, AddStockRequest),

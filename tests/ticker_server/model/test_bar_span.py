@@ -152,6 +152,18 @@ def test_folded_minutes_are_the_bars_of_the_ticks(rows: list[tuple[int, str, str
     assert [bar for bar in folded if bar is not None] == bars_of(rows, spans)
 
 
+def test_a_bar_is_complete_once_its_span_is_over() -> None:
+    """A bar that nothing is added to any more is complete at the end of its span."""
+    fold = BarFold(Lengths(5 * MINUTE))
+    fold.add(bar_of(AcceptedTick("A", "1", "", 6 * MINUTE, 0, 1, 1), 1, MINUTE))
+
+    assert fold.pass_to(10 * MINUTE - 1) is None
+    completed = fold.pass_to(10 * MINUTE)
+    assert completed is not None
+    assert completed.start == 5 * MINUTE
+    assert fold.pass_to(20 * MINUTE) is None
+
+
 def test_a_fold_of_nothing_is_nothing() -> None:
     """Without bars there is none, and a bar that was finished does not come again."""
     fold = BarFold(LENGTHS[0])
