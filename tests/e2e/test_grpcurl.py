@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.gateways import needs_bars
 from ticker_server.app import Gateway
 
 GRPCURL = shutil.which("grpcurl") or "grpcurl"
@@ -83,6 +84,34 @@ async def test_stock_is_created_added_published_and_watched(gateway: Gateway) ->
     assert published["results"][0]["outcome"] == "PUBLISH_OUTCOME_ACCEPTED"
     assert update["price"] == "167.42"
     assert update.get("tradeTime", update.get("trade_time")) == "2026-11-20T15:30:00.500Z"
+
+
+@needs_bars
+async def test_bars_are_listed(gateway: Gateway) -> None:
+    """Bars are readable: names of intervals and times as people write them, and decimals as they were sent."""
+    await answer(gateway, "StockService/CreateStock", {"stock_id": "AAPL"})
+    ticks = [
+        {"stock_id": "AAPL", "price": price, "size": "100", "trade_time": f"2026-11-20T{time}Z"}
+        for price, time in (("167.40", "15:30:00.5"), ("167.42", "15:34:59"))
+    ]
+    await answer(gateway, "PriceService/PublishPrices", {"ticks": ticks})
+    wanted = {"stock_id": "AAPL", "interval": "BAR_INTERVAL_5M", "start_time": "2026-11-20T00:00:00Z"}
+    found = await answer(gateway, "PriceService/ListBars", wanted)
+    _, described, _ = await grpcurl(gateway, "describe", "ticker.v1.PriceService.ListBars")
+
+    (bar,) = found["bars"]
+    assert {name.lower().replace("_", ""): value for name, value in bar.items()} == {
+        "starttime": "2026-11-20T15:30:00Z",
+        "open": "167.40",
+        "high": "167.42",
+        "low": "167.40",
+        "close": "167.42",
+        "volume": "200",
+        "tickcount": "2",
+        "firstsequence": "1",
+        "lastsequence": "2",
+    }
+    assert "ListBarsRequest" in described
 
 
 async def test_error_message_reads_alone(gateway: Gateway) -> None:
