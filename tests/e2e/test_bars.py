@@ -10,10 +10,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import price_service_pb2, stock_service_pb2, tick_pb2, watch_service_pb2
 
-from tests.support.gateways import needs_bars
 from tests.support.wire import Stubs, details_of, reason_of
-
-pytestmark = needs_bars
 
 Request = price_service_pb2.ListBarsRequest
 Response = price_service_pb2.ListBarsResponse

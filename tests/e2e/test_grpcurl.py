@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateways import needs_bars
 from ticker_server.app import Gateway
 
 GRPCURL = shutil.which("grpcurl") or "grpcurl"
@@ -86,7 +85,6 @@ async def test_stock_is_created_added_published_and_watched(gateway: Gateway) ->
     assert update.get("tradeTime", update.get("trade_time")) == "2026-11-20T15:30:00.500Z"
 
 
-@needs_bars
 async def test_bars_are_listed(gateway: Gateway) -> None:
     """Bars are readable: names of intervals and times as people write them, and decimals as they were sent."""
     await answer(gateway, "StockService/CreateStock", {"stock_id": "AAPL"})

@@ -7,14 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from ticker_server.app import Gateway
 from ticker_server.clock import Clock
 from ticker_server.settings import Settings
-
-needs_bars = pytest.mark.skipif(True, reason="gateways have no store of bars yet")
-"""Marks tests that ask a gateway for bars."""
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from ticker_server.feed.kafka.connection import KafkaConnection
@@ -92,12 +92,18 @@ class PriceTopic:
 
     def ends(self) -> dict[int, int]:
         """Return the offset after the last record of each partition that ticks live in."""
-        consumer = Consumer({**self.options, "group.id": "ends", "enable.auto.commit": False})
-        try:
-            places = [TopicPartition(self.name, partition) for partition in range(self.partitions)]
-            return {place.partition: consumer.get_watermark_offsets(place, WAIT_SECONDS)[1] for place in places}
-        finally:
-            consumer.close()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            consumer = Consumer({**self.options, "group.id": "ends", "enable.auto.commit": False})
+            try:
+                places = [TopicPartition(self.name, partition) for partition in range(self.partitions)]
+                return {place.partition: consumer.get_watermark_offsets(place, WAIT_SECONDS)[1] for place in places}
+            except KafkaException:
+                # A broker that has just made a topic anew may say for a moment that it does not lead it.
+                if time.monotonic() > deadline:
+                    raise
+            finally:
+                consumer.close()
 
 
 @dataclass

@@ -17,8 +17,10 @@ import structlog
 
 from ticker_server.catalog import open_database
 from ticker_server.feed.kafka.connection import KafkaConnection
-from ticker_server.history import SnapshotStore, SyncServer, run_sync
 from ticker_server.history.pace import Spacing
+from ticker_server.history.process import run_sync
+from ticker_server.history.snapshots import SnapshotStore
+from ticker_server.history.sync import SyncServer
 
 EACH_STEP = Spacing(seconds=0, records=0)
 """A checkpoint is written with each step."""

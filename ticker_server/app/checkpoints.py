@@ -6,7 +6,7 @@ import structlog
 
 from ticker_server.errors import DatabaseUnavailable, PriceLogUnavailable
 from ticker_server.feed.kafka.fold import KnownState
-from ticker_server.history import CheckpointStore
+from ticker_server.history.checkpoints import CheckpointStore
 
 __all__ = ["StoredStates"]
 

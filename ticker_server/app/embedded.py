@@ -15,6 +15,7 @@ from ticker_server.clock import Clock
 from ticker_server.errors import PriceLogUnavailable
 from ticker_server.feed.changes import LocalChanges
 from ticker_server.feed.sqlite import SqliteLog
+from ticker_server.history.bars import BarStore
 from ticker_server.model.tick import AcceptedTick
 from ticker_server.ops.data_directory import locked_data_directory
 
@@ -35,7 +36,15 @@ async def open_embedded(data_dir: Path, clock: Clock, parts: Parts) -> Backend:
     log, recent = await _open_log(path, clock, write_lock, parts)
     database = open_database(sqlite_url(path), write_lock=write_lock)
     parts.push_async_callback(database.close)
-    return Backend(log, database, LocalChanges(), must_load=True, prepare=_nothing, recent=recent)
+    return Backend(
+        log,
+        database,
+        LocalChanges(),
+        must_load=True,
+        prepare=_nothing,
+        recent=recent,
+        bars=BarStore(database),
+    )
 
 
 async def _nothing() -> None:

@@ -24,7 +24,9 @@ from ticker_server.feed.kafka.identity import Identity
 from ticker_server.feed.kafka.library_logs import limit_library_logs
 from ticker_server.feed.kafka.log import KafkaLog, LogReplaced
 from ticker_server.feed.log import PriceLog
-from ticker_server.history import CheckpointStore, SnapshotStore
+from ticker_server.history.bars import BarStore
+from ticker_server.history.checkpoints import CheckpointStore
+from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.model.acceptance import Snapshot
 from ticker_server.settings import Deployment
 
@@ -70,7 +72,12 @@ async def open_production(
     parts.push_async_callback(changes.close)
     remade = RemadeChanges(changes, cluster.ensure, clock)
     return Backend(
-        log, database, remade, must_load=False, prepare=_Preparation(settings.database, done=database_answers)
+        log,
+        database,
+        remade,
+        must_load=False,
+        prepare=_Preparation(settings.database, done=database_answers),
+        bars=BarStore(database),
     )
 
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from ticker_server.app.cluster import connection_of
 from ticker_server.app.patience import migrated, patiently
 from ticker_server.catalog import open_database
-from ticker_server.history import SnapshotStore, SyncServer, run_sync
+from ticker_server.history.process import run_sync
+from ticker_server.history.snapshots import SnapshotStore
+from ticker_server.history.sync import SyncServer
 from ticker_server.settings import SyncSettings
 
 __all__ = ["sync_until"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from itertools import groupby
@@ -13,12 +12,12 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ticker_server.catalog import Database
-from ticker_server.history.snapshots import freeze
+from ticker_server.history.moment import freeze
 from ticker_server.model.bar import Bar, Mark, merged
+from ticker_server.model.bar_page import BarPage
 from ticker_server.model.minute_bars import MINUTE
-from ticker_server.model.partition import home_partition
 
-__all__ = ["BarPage", "BarStore"]
+__all__ = ["BarStore"]
 
 _FARTHEST_MINUTE = 2**63 // MINUTE + 1
 """No trade time lies as many minutes from 1970, on either side."""
@@ -57,41 +56,19 @@ _MINUTES = {
     ),
 }
 _NEWEST = "FROM log_epoch ORDER BY ordinal DESC LIMIT 1"
-# Where the sync server has stored all records up to, and where the embedded log has written its last tick.
+# The stock's newest tick that is stored: in the same transaction as its bars.
+_OWN = "SELECT sequence FROM latest_price WHERE stock_id = :stock_id"
 _THROUGH = {
-    True: text(
-        f"SELECT epoch, coalesce((SELECT next FROM sync_position WHERE epoch_ordinal = ordinal"  # noqa: S608 - constants
-        f" AND log_partition = :partition), 0) {_NEWEST}"
-    ),
-    False: text(
-        f"SELECT epoch, max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'price_tick'), 0),"  # noqa: S608 - constants
-        f" coalesce((SELECT max(sequence) FROM latest_price), 0)) {_NEWEST}"
-    ),
+    True: text(f"SELECT epoch, ordinal, coalesce(({_OWN} AND epoch_ordinal = ordinal), 0) {_NEWEST}"),
+    False: text(f"SELECT epoch, ordinal, coalesce(({_OWN}), 0) {_NEWEST}"),  # constants
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BarPage:
-    """Bars of one stock, and how far they reach.
-
-    Every tick of the stock up to the sequence `synced_through` of the log epoch `epoch` is in the bars, and none above
-    it. Without a log yet the epoch is empty.
-    """
-
-    bars: Sequence[Bar]
-    epoch: str
-    synced_through: int
-
-
 class BarStore:
-    """The table `minute_bar` of either database, its epochs merged.
+    """The table `minute_bar` of either database, its epochs merged. All methods raise DatabaseUnavailable."""
 
-    `partitions` is how many the price log has: stocks are divided among them. All methods raise DatabaseUnavailable.
-    """
-
-    def __init__(self, database: Database, partitions: int) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._partitions = partitions
 
     async def read(self, stock_id: str, start: int, end: int, limit: int) -> BarPage:
         """Return what `minutes` and `synced_through` return, as of one moment."""
@@ -113,18 +90,18 @@ class BarStore:
         async with self._database.reading() as connection:
             if self._database.is_postgresql:
                 await freeze(connection)
-            epoch, through = await self._reach(connection, stock_id)
+            epoch, ordinal, through = await self._reach(connection, stock_id)
             if start >= end or limit <= 0:
-                return BarPage((), epoch, through)
+                return BarPage((), epoch, through, ordinal)
             span = {"first": _minute_at_or_after(start), "after": _minute_at_or_after(end)}
             rows = await connection.execute(self._of_dialect(_MINUTES), {"stock_id": stock_id, "limit": limit, **span})
             by_minute = groupby((_bar(stock_id, *row) for row in rows), key=lambda bar: bar.start)
-            return BarPage([reduce(merged, bars) for _, bars in by_minute], epoch, through)
+            return BarPage([reduce(merged, bars) for _, bars in by_minute], epoch, through, ordinal)
 
-    async def _reach(self, connection: AsyncConnection, stock_id: str) -> tuple[str, int]:
-        parameters = {"partition": home_partition(stock_id, self._partitions)} if self._database.is_postgresql else {}
-        row = (await connection.execute(self._of_dialect(_THROUGH), parameters)).one_or_none()
-        return ("", 0) if row is None else (str(row[0]), int(row[1]))
+    async def _reach(self, connection: AsyncConnection, stock_id: str) -> tuple[str, int, int]:
+        """Return the newest epoch and its ordinal, and the stock's newest sequence in it that is stored."""
+        row = (await connection.execute(self._of_dialect(_THROUGH), {"stock_id": stock_id})).one_or_none()
+        return ("", 0, 0) if row is None else (str(row[0]), int(row[1]), int(row[2]))
 
     def _of_dialect(self, queries: dict[bool, TextClause]) -> TextClause:
         return queries[self._database.is_postgresql]

@@ -17,12 +17,13 @@ from ticker_server.clock import Clock, SystemClock
 from ticker_server.history.bar_table import write_bars
 from ticker_server.history.checkpoint_table import newest_checkpoints, write_checkpoint
 from ticker_server.history.fold import Step, StoredPartition
+from ticker_server.history.moment import freeze
 from ticker_server.history.pace import SPACING, Pace, Spacing, Written
 from ticker_server.history.price_rows import COLUMNS, numberings_of
 from ticker_server.history.price_table import write_prices
 from ticker_server.model.acceptance import Numbering, Positions, Snapshot
 
-__all__ = ["PositionMoved", "SnapshotStore", "freeze"]
+__all__ = ["PositionMoved", "SnapshotStore"]
 
 _SLICE = 2_000
 
@@ -169,11 +170,6 @@ class SnapshotStore:
                 await write_checkpoint(connection, (ordinal, step.partition), written, step.state)
         if step.state is not None:
             self._pace.note(ordinal, step.partition, written)
-
-
-async def freeze(connection: AsyncConnection) -> None:
-    """Let all statements of the transaction see one moment, so that a store between two of them does not tear them."""
-    await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
 
 async def _advance(connection: AsyncConnection, ordinal: int, step: Step) -> bool:

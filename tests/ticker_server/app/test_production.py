@@ -9,7 +9,7 @@ from ticker_server.catalog import open_database, upgrade
 from ticker_server.clock import SystemClock
 from ticker_server.feed.absent import AbsentLog
 from ticker_server.feed.kafka.log import KafkaLog
-from ticker_server.history import SnapshotStore
+from ticker_server.history.snapshots import SnapshotStore
 from ticker_server.settings import Deployment
 
 NOWHERE = "127.0.0.1:1"

@@ -108,7 +108,7 @@ async def test_documented_rights_are_enough(
     for _ in range(2):
         await write(writer, bar(1, "1"), *others, ordinal=ordinal)
 
-    page = await BarStore(reader, 4).read("AAPL", 0, MINUTE, 1)
+    page = await BarStore(reader).read("AAPL", 0, MINUTE, 1)
     assert [one.tick_count for one in page.bars] == [2]
     with psycopg.connect(role_url("analyst")) as connection:
         for view in ("bar_1m", "bar_5m", "bar_15m", "bar_1h", "bar_1d", "latest_price", "minute_bar", "sync_position"):

@@ -13,8 +13,9 @@ import pytest
 
 from tests.support.bar_worlds import Production, World, embedded, production
 from ticker_server.errors import DatabaseUnavailable
-from ticker_server.history.bars import BarPage, BarStore
+from ticker_server.history.bars import BarStore
 from ticker_server.model.bar import bar_of, merged
+from ticker_server.model.bar_page import BarPage
 from ticker_server.model.minute_bars import MINUTE
 from ticker_server.model.partition import home_partition
 from ticker_server.model.tick import AcceptedTick
@@ -42,7 +43,7 @@ def tick(sequence: int, time: int, price: str = "1.50", size: str = "2") -> Acce
 
 def store_of(world: World) -> BarStore:
     """Return the bar store of a world."""
-    return BarStore(world.database, world.partitions)
+    return BarStore(world.database)
 
 
 def starts(page: BarPage) -> Sequence[int]:
@@ -52,7 +53,7 @@ def starts(page: BarPage) -> Sequence[int]:
 
 async def test_nothing_yet(world: World) -> None:
     """Before anything was stored there is no epoch, and no bar."""
-    assert await store_of(world).read(STOCK, *SPAN, 10) == BarPage([], "", 0)
+    assert await store_of(world).read(STOCK, *SPAN, 10) == BarPage([], "", 0, 0)
 
 
 async def test_bars_and_how_far_they_reach(world: World) -> None:
@@ -70,6 +71,7 @@ async def test_bars_and_how_far_they_reach(world: World) -> None:
     assert await store.minutes(STOCK, *SPAN, 10) == page.bars
     assert await store.synced_through(STOCK) == ("one", 3)
     assert await store.minutes("MSFT", *SPAN, 10) == []
+    assert await store.synced_through("MSFT") == ("one", 0)
 
 
 async def test_span_and_limit(world: World) -> None:
