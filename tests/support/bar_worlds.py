@@ -16,7 +16,9 @@ from ticker_server.catalog import Database, open_database, sqlite_url, upgrade
 from ticker_server.feed.sqlite.storage import Storage
 from ticker_server.history.fold import Step
 from ticker_server.history.price_rows import row_of
+from ticker_server.history.retention import Retention
 from ticker_server.history.snapshots import SnapshotStore
+from ticker_server.history.tick_lines import TickLines
 from ticker_server.model.acceptance import Numbering
 from ticker_server.model.minute_bars import MinuteBars
 from ticker_server.model.tick import AcceptedTick
@@ -47,7 +49,7 @@ class Production:
         self.database = database
         self._url = url
         self._partition = partition
-        self._store = SnapshotStore(database)
+        self._store = SnapshotStore(database, retention=Retention(tick_days=0))
         self._ordinal = 0
         self._next = 0
 
@@ -59,12 +61,13 @@ class Production:
 
     async def write(self, *ticks: AcceptedTick) -> None:
         """Store ticks in a step."""
-        bars = MinuteBars(self._ordinal)
+        bars, lines = MinuteBars(self._ordinal), TickLines(self._partition, self._ordinal)
         for tick in ticks:
             bars.add(tick)
+            lines.add(tick)
         rows = [row_of(Numbering(tick)) for tick in _newest(ticks)]
         step = Step(self._partition, self._next, ticks[-1].sequence, rows)
-        await self._store.store(self._ordinal, replace(step, bars=bars.take()))
+        await self._store.store(self._ordinal, replace(step, bars=bars.take(), ticks=lines.take()))
         self._next = ticks[-1].sequence
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

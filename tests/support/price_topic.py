@@ -115,6 +115,8 @@ class LogFold:
     acceptances: dict[int, Acceptance] = field(default_factory=dict)
     bars: dict[tuple[str, int], Bar] = field(default_factory=dict)
     """What `minute_bar` has to hold, by stock and start: the merged bars of all ticks, of the epoch 0."""
+    ticks: list[AcceptedTick] = field(default_factory=list)
+    """What `price_tick` has to hold, in the order of each partition."""
 
     def advance(self, positions: Mapping[int, int]) -> None:
         """Fold each partition up to an offset, which is not below that of the call before."""
@@ -132,6 +134,7 @@ class LogFold:
 
     def _count(self, tick: AcceptedTick | None) -> None:
         if tick is not None:
+            self.ticks.append(tick)
             bar = bar_of(tick, 0, MINUTE)
             found = self.bars.get((bar.stock_id, bar.start))
             self.bars[bar.stock_id, bar.start] = bar if found is None else merged(found, bar)

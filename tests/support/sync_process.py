@@ -39,7 +39,7 @@ async def serve(
         KafkaConnection(bootstrap_servers),
         prefix,
         partitions,
-        SnapshotStore(database, spacing=EACH_STEP),
+        SnapshotStore(database, spacing=EACH_STEP, raw_ticks=True),
         interval_seconds=interval,
         session_seconds=session,
     )

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -16,6 +17,8 @@ from ticker_server.history.packing import unpack
 from ticker_server.history.price_rows import row_of
 from ticker_server.history.thinning import KEPT
 from ticker_server.model.bar import Bar, Mark
+from ticker_server.model.partition import home_partition
+from ticker_server.model.tick import AcceptedTick
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -50,6 +53,23 @@ BAR = (
     "stock_id, (extract(epoch FROM start_time) * 1000000000)::bigint, open, high, low, close, volume, tick_count, 0,"
     " first_sequence, last_sequence, open_time_ns, open_sequence, close_time_ns, close_sequence"
 )
+TICKS = """
+SELECT log_partition AS home_partition, sequence, stock_id, price, size, trade_time_ns,
+       (extract(epoch FROM accept_time) * 1000000000)::bigint, tick_number
+FROM price_tick WHERE epoch_ordinal = (SELECT max(ordinal) FROM log_epoch)
+"""
+BARS = """
+SELECT stock_id, epoch_ordinal, start_time, open, high, low, close, volume, tick_count, first_sequence, last_sequence,
+       open_time_ns, close_time_ns
+FROM minute_bar
+"""
+BARS_OF_TICKS = """
+SELECT stock_id, epoch_ordinal, to_timestamp(floor(trade_time_ns / 60000000000.0) * 60) AS minute,
+       (array_agg(price ORDER BY trade_time_ns, sequence))[1], max(price), min(price),
+       (array_agg(price ORDER BY trade_time_ns DESC, sequence DESC))[1], coalesce(sum(size), 0), count(*),
+       min(sequence), max(sequence), min(trade_time_ns), max(trade_time_ns)
+FROM price_tick GROUP BY stock_id, epoch_ordinal, minute
+"""
 
 
 @dataclass(frozen=True)
@@ -138,6 +158,29 @@ def assert_checkpoints_exact(url: str, topic: PriceTopic) -> None:
         for position, acceptance in folds_at(topic, number, stored):
             expected = sorted(row_of(numbering) for numbering in acceptance.numberings.values())
             assert sorted(row_of(numbering) for numbering in unpack(stored[position])) == expected
+
+
+def assert_ticks_exact(url: str, fold: LogFold) -> None:
+    """Check that the stored ticks of the newest epoch are all those of the log, once each, and the bars are theirs."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(f"{TICKS} ORDER BY home_partition, sequence".encode()).fetchall()
+    expected = sorted(
+        (home_partition(one.stock_id, fold.topic.partitions), one.sequence, *_tick(one)) for one in fold.ticks
+    )
+    assert rows == expected
+    assert_bars_are_those_of_the_ticks(url)
+
+
+def assert_bars_are_those_of_the_ticks(url: str) -> None:
+    """Check that the stored bars are what a query makes of the stored ticks, of all epochs, to the last digit."""
+    with psycopg.connect(url) as connection:
+        for one, other in ((BARS_OF_TICKS, BARS), (BARS, BARS_OF_TICKS)):
+            assert connection.execute(f"({one}) EXCEPT ({other}) LIMIT 5".encode()).fetchall() == []
+
+
+def _tick(tick: AcceptedTick) -> tuple[Any, ...]:
+    size = Decimal(tick.size) if tick.size else None
+    return tick.stock_id, Decimal(tick.price), size, tick.trade_time, tick.accept_time, tick.tick_number
 
 
 async def wait_until_stored(url: str, topic: PriceTopic, seconds: float = WAIT_SECONDS) -> None:

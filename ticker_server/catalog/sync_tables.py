@@ -1,4 +1,4 @@
-"""The tables that the sync server writes: how far each partition is stored, its checkpoints, newest prices, and bars.
+"""The tables that the sync server writes: how far each partition is stored, its checkpoints, newest prices, bars, ticks.
 
 They exist in PostgreSQL only. The embedded log keeps the same state in tables of its own, `log_tables`. Their readers
 are gateways, which start from them, and analysts; so every column has a comment that the database keeps.
@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from ticker_server.catalog.tables import metadata
 
-__all__ = ["latest_price", "log_checkpoint", "log_epoch", "minute_bar", "sync_metadata", "sync_position"]
+__all__ = ["latest_price", "log_checkpoint", "log_epoch", "minute_bar", "price_tick", "sync_metadata", "sync_position"]
 
 sync_metadata = MetaData(naming_convention=metadata.naming_convention)
 
@@ -148,4 +148,33 @@ minute_bar = Table(
     # Room for the new versions of the rows of the present minute, which is written every few seconds.
     postgresql_with={"fillfactor": "90"},
     comment="One row per stock, minute (UTC, by trade time) and epoch: what its price did. bar_1m has the epochs merged.",
+)
+
+price_tick = Table(
+    "price_tick",
+    sync_metadata,
+    Column("stock_id", String(16, collation="C"), nullable=False, comment="The stock, such as AAPL."),
+    Column("price", Numeric, nullable=False, comment="The price."),
+    Column("size", Numeric, nullable=True, comment="The traded size; NULL = unknown."),
+    Column("trade_time", DateTime(timezone=True), _instant("trade_time_ns"), comment="When it was traded."),
+    Column(
+        "accept_time",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="When the log accepted it; each day (UTC) is a partition.",
+    ),
+    Column("trade_time_ns", BigInteger, nullable=False, comment="trade_time, exact: ns since 1970 (UTC)."),
+    Column("sequence", BigInteger, nullable=False, comment="Place in the log: offset + 1 within its partition."),
+    Column(
+        "tick_number",
+        BigInteger,
+        nullable=False,
+        comment="The count of the stock's ticks in its epoch, this one included.",
+    ),
+    Column("log_partition", Integer, nullable=False, comment="The partition of the price log."),
+    Column("epoch_ordinal", Integer, nullable=False, comment="The epoch that sequence and number count in."),
+    # No key: that no tick stands twice follows from the position, which moves in the same transaction.
+    Index("ix_price_tick_stock_id_accept_time", "stock_id", "accept_time"),
+    postgresql_partition_by="RANGE (accept_time)",
+    comment="Each accepted tick, as long as they are kept; only where the sync server stores them.",
 )

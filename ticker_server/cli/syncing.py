@@ -20,21 +20,24 @@ def sync(
     interval: Annotated[
         str | None, typer.Option(help="How often values are written, 1s to 60s.  [default: 5s]")
     ] = None,
+    raw_ticks: Annotated[bool | None, typer.Option("--raw-ticks", help="Store each tick as well.")] = None,
     database_url: DatabaseUrl = None,
     kafka: Kafka = None,
     topic_prefix: TopicPrefix = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Write the newest price of every stock, its numbers, and how far they were read, from Kafka to the database.
+    """Write the newest price of every stock, its numbers, its bars, and how far all was read, from Kafka to the database.
 
     Run one or more: they share the partitions of the log. In the embedded profile the server does this itself.
 
     Each flag has an environment variable: TICKER_ and its name, TICKER_SYNC_INTERVAL and
-    TICKER_KAFKA_BOOTSTRAP_SERVERS for --interval and --kafka. Flags win.
+    TICKER_KAFKA_BOOTSTRAP_SERVERS for --interval and --kafka. Flags win. TICKER_TICK_RETENTION_DAYS and
+    TICKER_BAR_RETENTION_DAYS say how long ticks (30 days) and bars (0 = for ever) are kept.
     """
     settings = SyncSettings.load(
         sync_interval=interval,
+        raw_ticks=raw_ticks,
         database_url=database_url,
         kafka_bootstrap_servers=kafka,
         kafka_topic_prefix=topic_prefix,

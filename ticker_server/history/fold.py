@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker_server.feed.kafka.records import decode
 from ticker_server.history.price_rows import PriceRow, row_of
+from ticker_server.history.tick_lines import TickLines
 from ticker_server.model.acceptance import Acceptance, Numbering, Reason
 from ticker_server.model.bar import Bar
 from ticker_server.model.minute_bars import MinuteBars
@@ -42,8 +43,9 @@ class StoredPartition:
 class Step:
     """What a transaction stores of one partition: all of it follows from the records `read_from` to `next` - 1.
 
-    `prices` has a row of each stock that changed on the way, `bars` what its ticks add to the minutes. `state` is the
-    whole state at `next` where a checkpoint is to be written with it. What is folded later changes nothing of it.
+    `prices` has a row of each stock that changed on the way, `bars` what its ticks add to the minutes, `ticks` the ticks
+    themselves as lines by day, where they are stored. `state` is the whole state at `next` where a checkpoint is to be
+    written with it. What is folded later changes nothing of it.
     """
 
     partition: int
@@ -52,17 +54,24 @@ class Step:
     prices: Sequence[PriceRow]
     state: Sequence[Numbering] | None = None
     bars: Sequence[Bar] = ()
+    ticks: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 class PartitionFold:
     """Folds the records of one partition on from what is stored; `next` is the offset that it needs next.
 
-    Its memory is one entry per stock, and one for each minute that a stock was traded in since the last store: `held` of
-    them. `skip` is told of each record that is skipped: the partition, the offset and the reason.
+    Its memory is one entry per stock, and what has to be stored: bars, and with `raw_ticks` the ticks. `skip` is told of
+    each record that is skipped: the partition, the offset and the reason.
     """
 
     def __init__(
-        self, partition: int, partitions: int, stored: StoredPartition, skip: Callable[[int, int, Reason], None]
+        self,
+        partition: int,
+        partitions: int,
+        stored: StoredPartition,
+        skip: Callable[[int, int, Reason], None],
+        *,
+        raw_ticks: bool = False,
     ) -> None:
         self.partition = partition
         self.next = stored.next
@@ -70,19 +79,21 @@ class PartitionFold:
         self._acceptance = Acceptance(partitions, stored.numberings)
         self._changed: set[str] = set()
         self._bars = MinuteBars(stored.ordinal)
+        self._ticks = TickLines(partition, stored.ordinal)
+        self._raw_ticks = raw_ticks
         self._counted = stored.counted
         self._skip = skip
 
     @property
     def held(self) -> int:
-        """How many bars wait to be stored."""
-        return len(self._bars)
+        """How much waits to be stored, in bars; four ticks take as much memory as one."""
+        return len(self._bars) + len(self._ticks) // 4
 
     def fold(self, records: Sequence[LogRecord], following: int) -> None:
         """Take the next records, in order; `following` is the offset after them and what else was read with them."""
         accept = self._acceptance.accept
         changed = self._changed
-        count = self._bars.add
+        count, keep = self._bars.add, self._ticks.add if self._raw_ticks else None
         for raw in records:
             record = decode(self.partition, raw.offset, raw.timestamp, raw.key, raw.value)
             accepted = record if isinstance(record, Reason) else accept(record)
@@ -92,6 +103,8 @@ class PartitionFold:
                 changed.add(accepted.stock_id)
                 if accepted.sequence > self._counted:
                     count(accepted)
+                    if keep is not None:
+                        keep(accepted)
         self.next = following
 
     def step(self, *, whole: bool = False) -> Step | None:
@@ -105,13 +118,14 @@ class PartitionFold:
         rows = [row_of(numberings[stock_id]) for stock_id in sorted(self._changed)]
         self._changed = set()
         state = [Numbering(each.newest, dict(each.publishers)) for each in numberings.values()] if whole else None
-        return Step(self.partition, self._stored, self.next, rows, state, self._bars.take())
+        return Step(self.partition, self._stored, self.next, rows, state, self._bars.take(), self._ticks.take())
 
     def stored(self, step: Step) -> None:
         """Note that a step has been stored; the next one goes on from it."""
         self._stored = step.next
 
     def not_stored(self, step: Step) -> None:
-        """Note that a step could not be stored; the next one takes its stocks and bars in again."""
+        """Note that a step could not be stored; the next one takes its stocks, bars and ticks in again."""
         self._changed.update(row[0] for row in step.prices)
         self._bars.put_back(step.bars)
+        self._ticks.put_back(step.ticks)

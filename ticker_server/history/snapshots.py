@@ -21,6 +21,8 @@ from ticker_server.history.moment import freeze
 from ticker_server.history.pace import SPACING, Pace, Spacing, Written
 from ticker_server.history.price_rows import COLUMNS, numberings_of
 from ticker_server.history.price_table import write_prices
+from ticker_server.history.retention import RETENTION, Retention
+from ticker_server.history.tick_table import write_ticks
 from ticker_server.model.acceptance import Numbering, Positions, Snapshot
 
 __all__ = ["PositionMoved", "SnapshotStore"]
@@ -52,13 +54,24 @@ class SnapshotStore:
     An epoch has an ordinal that grows with each new one. Only the newest can be stored and loaded: rows of older ones
     are overwritten as ticks come. All methods raise DatabaseUnavailable; none is left half done by a cancellation.
 
-    With what it stores it writes checkpoints, as far apart as `spacing` says.
+    With what it stores it writes checkpoints, as far apart as `spacing` says. `raw_ticks` tells whoever folds that it takes
+    the ticks as well; those of days that `retention` does not keep are not written.
     """
 
-    def __init__(self, database: Database, clock: Clock | None = None, *, spacing: Spacing = SPACING) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock | None = None,
+        *,
+        spacing: Spacing = SPACING,
+        retention: Retention = RETENTION,
+        raw_ticks: bool = False,
+    ) -> None:
         self._database = database
         self._clock = clock or SystemClock()
         self._pace = Pace(spacing, self._clock)
+        self._retention = retention
+        self.raw_ticks = raw_ticks
 
     async def load(self, epoch: str) -> Snapshot | None:
         """Return everything stored of an epoch, as of one moment; None if that is nothing, or it is not the newest.
@@ -165,6 +178,7 @@ class SnapshotStore:
                 raise PositionMoved(step)
             await write_prices(connection, ordinal, step.partition, step.prices)
             await write_bars(connection, ordinal, step.bars)
+            await write_ticks(connection, step.ticks, self._retention.oldest_tick_day(self._clock.wall()))
             if step.state is not None:
                 written = Written(step.next, self._clock.wall())
                 await write_checkpoint(connection, (ordinal, step.partition), written, step.state)

@@ -39,7 +39,7 @@ class SyncServer:
     """One member of the group that shares the partitions of a price log and stores what follows from them.
 
     Every `interval_seconds` it stores, for each partition that it has, the state of acceptance, the bars of the new
-    ticks and the position, in one transaction that begins with a compare-and-set of the position; now and then a
+    ticks, where the store takes them the ticks, and the position, in one transaction that begins with a compare-and-set of the position; now and then a
     checkpoint is written with it. So what is stored is exact whatever becomes of the members and of the group; a member
     that is silent for `session_seconds` only loses its share to the others.
     """
@@ -148,7 +148,9 @@ class SyncServer:
         """Do what there is to do with a share until it ends, or until `stop`."""
         stored = await self._store.load_partitions(ordinal, assignment.partitions)
         folds = {
-            number: PartitionFold(number, self._plan.partitions, state, self._skips.note)
+            number: PartitionFold(
+                number, self._plan.partitions, state, self._skips.note, raw_ticks=self._store.raw_ticks
+            )
             for number, state in stored.items()
         }
         share = Share(

@@ -25,3 +25,9 @@ class SyncSettings(Deployment):
 
     sync_interval: Annotated[float, BeforeValidator(_seconds)] = Field(5.0, description="a duration from 1s to 60s")
     """How often values are written, in seconds."""
+    raw_ticks: bool = Field(default=False, description="true or false")
+    """Store each tick as well, not only what follows from them."""
+    tick_retention_days: int = Field(30, ge=0, le=36_500, description="a number of days from 0 to 36500")
+    """How many days ticks are kept; 0 = for ever."""
+    bar_retention_days: int = Field(0, ge=0, le=36_500, description="a number of days from 0 to 36500")
+    """How many days bars are kept; 0 = for ever."""

@@ -179,3 +179,19 @@ def test_ticks_that_count_already_are_in_no_bar() -> None:
 
     assert [(bar.tick_count, bar.first_sequence) for bar in step.bars] == [(1, 3)]
     assert step.prices[0][6] == 3
+
+
+def test_ticks_are_kept_where_they_are_stored() -> None:
+    """A fold that is told to keeps each accepted tick for the step, also for the next one if that cannot be stored."""
+    fold = PartitionFold(PARTITION, PARTITIONS, EMPTY, Skips().note, raw_ticks=True)
+    fold.fold([raw(0, "AAPL", "2", "alpha", 1), raw(1, "AAPL", "9", "alpha", 1), raw(2, "AAPL", "1")], 3)
+    first = fold.step()
+    assert first is not None
+    fold.not_stored(first)
+    second = fold.step()
+    assert second is not None
+
+    for step in (first, second):
+        (lines,) = step.ticks.values()
+        assert [line.split("\t")[:2] for line in lines] == [["AAPL", "2"], ["AAPL", "1"]]
+    assert fold_on(EMPTY).step() is None
