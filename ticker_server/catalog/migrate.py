@@ -118,7 +118,8 @@ def _refuse(connection: Connection, config: Config) -> None:
     revision = _revision(connection)
     if revision is None:
         foreign = sorted(metadata.tables.keys() & set(inspect(connection).get_table_names()))
-        if foreign:
+        # Another process may have migrated between the two looks; its tables come together with their revision.
+        if foreign and _revision(connection) is None:
             raise DatabaseUnusable(f"the database has tables of another program: {', '.join(foreign)}")
     elif revision not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
         raise DatabaseUnusable(
