@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ticker_client.bars import Bar, BarInterval, Bars
     from ticker_client.client import TickerClient
     from ticker_client.errors import (
         AlreadyExists,
@@ -76,6 +77,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AddedStock",
     "AlreadyExists",
+    "Bar",
+    "BarInterval",
+    "Bars",
     "CaughtUp",
     "ClientMisused",
     "Disconnected",
@@ -136,7 +140,7 @@ __all__ = [
     "Window",
 ]
 
-_HOMES = ("models", "events", "errors", "publisher", "reconnection", "resume", "watch", "client")
+_HOMES = ("models", "events", "errors", "bars", "publisher", "reconnection", "resume", "watch", "client")
 
 
 def __getattr__(name: str) -> Any:

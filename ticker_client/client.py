@@ -10,6 +10,7 @@ from typing import Self
 
 from ticker.v1 import watch_service_pb2 as wire
 
+from ticker_client.calls.bars import BarCalls
 from ticker_client.calls.prices import PriceCalls
 from ticker_client.calls.stocks import StockCalls
 from ticker_client.calls.subscriptions import SubscriptionCalls
@@ -32,7 +33,7 @@ _LAG_POLICIES = {
 }
 
 
-class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls):
+class TickerClient(StockCalls, UserCalls, SubscriptionCalls, PriceCalls, BarCalls):
     """A client of one server, for asyncio.
 
         async with TickerClient("localhost:50051", user_id="ana") as ticker:

@@ -159,6 +159,8 @@ class TickerClient:
     list_subscriptions = _listing(_Async.list_subscriptions)
     publish = _waiting(_Async.publish)
     latest = _waiting(_Async.latest)
+    bars = _waiting(_Async.bars)
+    list_bars = _listing(_Async.list_bars)
     watch = _watching(_Async.watch)
 
 

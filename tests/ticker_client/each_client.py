@@ -62,6 +62,9 @@ class _WaitingTicker(_Waiting):
     def list_subscriptions(self, *args: Any) -> AsyncIterator[Any]:
         return _each(self.behind.list_subscriptions(*args))
 
+    def list_bars(self, *args: Any, **words: Any) -> AsyncIterator[Any]:
+        return _each(self.behind.list_bars(*args, **words))
+
 
 class _WaitingWatch(_Waiting):
     _theirs = ticker_client.Watch
