@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ticker_client.cli.board_state import BoardRow, BoardState
+from ticker_client.cli.magnitudes import magnitude_text
 from ticker_client.cli.times import age_text, clock_text, opening_text
 from ticker_client.events import FeedState
 
@@ -27,7 +28,6 @@ _HEADINGS = ("Stock", "Last", "Change", "%", "Size", "Time", "Age", "Superseded"
 _DISPENSABLE = ("Size", "Superseded", "Time", "%", "Age", "Window", "Change")
 _FEED_STYLES = {FeedState.LIVE: "green", FeedState.STALE: "yellow", FeedState.DOWN: "bold red"}
 _DIRECTIONS = {1: ("▲", "green"), -1: ("▼", "red"), 0: (" ", "")}
-_MAGNITUDES = ((10**9, "B"), (10**6, "M"), (10**4, "K"))
 
 
 class Board:
@@ -122,12 +122,7 @@ def _sign_style(change: Decimal) -> str:
 
 
 def _size_text(size: Decimal | None) -> str:
-    if size is None:
-        return _NOTHING
-    for magnitude, unit in _MAGNITUDES:
-        if size >= magnitude:
-            return f"{size / magnitude:.1f}{unit}"
-    return f"{size:,f}"
+    return _NOTHING if size is None else magnitude_text(size)
 
 
 def _window(row: BoardRow, state: BoardState) -> Text:
