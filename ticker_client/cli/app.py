@@ -11,7 +11,7 @@ from typing import Annotated, cast
 
 import typer
 
-from ticker_client.cli import latest, publish, stocks, subscriptions, users, watch
+from ticker_client.cli import history, latest, publish, stocks, subscriptions, users, watch
 from ticker_client.cli.argv import globals_first
 from ticker_client.cli.duration import parse_duration
 from ticker_client.cli.failures import CommandError, ExitCode, exit_code_of, tell
@@ -41,6 +41,7 @@ app.command("list")(subscriptions.list_subscriptions)
 app.command("watch")(watch.watch)
 app.command("publish")(publish.publish)
 app.command("latest")(latest.latest)
+app.command("history")(history.history)
 
 
 @app.callback()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from ticker_client.instants import nanoseconds_of
 
-__all__ = ["age_text", "clock_text", "opening_text", "rfc3339"]
+__all__ = ["age_text", "clock_text", "opening_text", "rfc3339", "zoned_rfc3339"]
 
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000_000
@@ -24,6 +24,12 @@ def rfc3339(instant: int | datetime) -> str:
         digits = digits[:-3]
     fraction = f".{digits}" if digits else ""
     return f"{_moment(seconds).replace(tzinfo=None).isoformat()}{fraction}Z"
+
+
+def zoned_rfc3339(moment: datetime) -> str:
+    """Return a moment as RFC 3339 on the clock of its own zone, with its offset from UTC; `Z` where that is none."""
+    text = moment.isoformat()
+    return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
 
 
 def clock_text(instant: int, now: int, zone: tzinfo | None) -> str:

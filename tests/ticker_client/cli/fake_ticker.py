@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from ticker_client.bars import Bar
 from ticker_client.bookmark import Bookmark
 from ticker_client.errors import InvalidArgument, NotFound, OutcomeUnknown
 from ticker_client.events import Event
@@ -115,6 +116,9 @@ class FakeTicker:
         self.watch_refusal: Exception | None = None
         self.watch_failure: Exception | None = None
         self.watched: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+        self.bars: list[Bar] = []
+        self.bars_trouble: Exception | None = None
+        self.asked_for_bars: list[tuple[str, dict[str, Any]]] = []
         self.is_open = False
 
     async def __aenter__(self) -> Self:
@@ -208,6 +212,14 @@ class FakeTicker:
         rest = [stock_id for stock_id in stock_ids if stock_id not in {price.stock_id for price in priced}]
         unpriced = tuple(stock_id for stock_id in rest if stock_id in self.stocks)
         return LatestPrices(tuple(priced), unpriced, tuple(set(rest) - set(unpriced)), "epoch")
+
+    async def list_bars(self, stock_id: str, **span: Any) -> AsyncIterator[Bar]:
+        """Yield the bars, and note what was asked."""
+        self.asked_for_bars.append((stock_id, span))
+        if self.bars_trouble is not None:
+            raise self.bars_trouble
+        for bar in self.bars:
+            yield bar
 
     def publisher(self, publisher_id: str) -> FakePublisher:
         """Return the publisher of an id."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ticker_client.cli.times import age_text, clock_text, opening_text, rfc3339
+from ticker_client.cli.times import age_text, clock_text, opening_text, rfc3339, zoned_rfc3339
 
 SECOND = 1_000_000_000
 NOON = 1_372_680_000 * SECOND  # Monday 2013-07-01 12:00 UTC
@@ -53,3 +53,9 @@ def test_an_opening_is_told_as_briefly_as_is_clear() -> None:
 def test_an_age_is_told_in_its_largest_unit(nanoseconds: int, expected: str) -> None:
     """An age is one number with one unit, and never below zero when two clocks differ."""
     assert age_text(nanoseconds) == expected
+
+
+def test_a_moment_of_a_zone_keeps_its_offset() -> None:
+    """RFC 3339 of a zone has its offset, and `Z` for UTC."""
+    assert zoned_rfc3339(datetime(2013, 7, 1, 14, tzinfo=timezone(timedelta(hours=2)))) == "2013-07-01T14:00:00+02:00"
+    assert zoned_rfc3339(datetime(2013, 7, 1, 14, tzinfo=UTC)) == "2013-07-01T14:00:00Z"
