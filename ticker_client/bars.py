@@ -34,8 +34,8 @@ class BarInterval(enum.StrEnum):
 class Bar:
     """The prices of one stock in one span of time, by trade time. A span without a tick has no bar.
 
-    Each tick that is in the bar has a sequence up to `last_sequence`, and each later one that belongs into it has a
-    higher one: so a program that counts on from a history knows which ticks it has to add.
+    Each tick that is in the bar has a sequence up to `last_sequence`, and each that comes later and belongs into it has a
+    higher one. So a program that counts on from a history by a watch adds an update to its bar if it is above that.
     """
 
     stock_id: str
@@ -52,9 +52,9 @@ class Bar:
     """The sum of the known sizes."""
     tick_count: int
     first_sequence: int
-    """The lowest sequence among its ticks."""
+    """The lowest sequence among its ticks; 0 = they are of a former price log."""
     last_sequence: int
-    """The highest sequence among its ticks."""
+    """The highest sequence among its ticks; 0 = they are of a former price log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class Bars(Sequence[Bar]):
     def resume(self) -> Resume:
         """Where a watch goes on behind this history: `client.watch(stock_id, every_tick=True, resume=bars.resume)`.
 
-        It leaves out no tick. What a bar has already it may bring again, when the history was stored on while it was
-        listed: such a tick has a sequence up to that bar's `last_sequence`.
+        It leaves out no tick. One that a bar has already may come again, if the history was stored on while it was listed:
+        its sequence is not above the `last_sequence` of that bar.
 
         Raises:
             ClientMisused: the history has an `end_time`, so a watch from here would hide what came after that.

@@ -120,7 +120,7 @@ class TerminalChart:
         if self._bars:
             width, height = self._console.size
             for line in chart_lines(self._bars, self._caption, width=width, height=height):
-                self._console.print(line, no_wrap=True, crop=True, soft_wrap=False)
+                self._console.print(line)
 
 
 def _entry(bar: Bar) -> dict[str, JsonValue]:

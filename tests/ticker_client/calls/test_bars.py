@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,10 +11,20 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import price_service_pb2 as wire
 
 from tests.ticker_client.breaking_watch import play, told
-from tests.ticker_client.messages import LIVE, caught_up, go_away, opened, stock_update, updates, watched
+from tests.ticker_client.messages import LIVE, REPLAY, caught_up, go_away, opened, stock_update, updates, watched
 from tests.ticker_client.sample_bars import NEW_YORK, apple_days, bar, message_of
 from tests.ticker_client.scripted_server import ScriptedServer
-from ticker_client import Bar, BarInterval, CaughtUp, InvalidArgument, Position, Resume, TickerClient, Unavailable
+from ticker_client import (
+    Bar,
+    BarInterval,
+    CaughtUp,
+    InvalidArgument,
+    Position,
+    Resume,
+    TickerClient,
+    Unavailable,
+    Update,
+)
 
 DAYS = apple_days()[-5:]
 
@@ -93,6 +104,33 @@ async def test_a_watch_goes_on_behind_the_page_that_was_synced_least(
     assert bars.synced_through_sequence == 70
     assert server.requests[-1].resume == Resume("e-1", (Position("AAPL", 70, 0),)).to_message()
     assert told(events)[:2] == [CaughtUp, ("AAPL", 8, 0)]
+
+
+async def test_history_and_watch_have_each_tick_once(server: ScriptedServer, ticker: TickerClient) -> None:
+    """What is stored while pages are listed comes again on the watch, and each bar tells what it has already.
+
+    The sequences 10 to 70 are of the minutes 0, 0, 1, 2, 0, 2 and 2. The first page is listed when 40 is stored, the second
+    when 60 is.
+    """
+    minutes = {10: 0, 20: 0, 30: 1, 40: 2, 50: 0, 60: 2, 70: 2}
+    starts = [datetime(2026, 1, 5, 0, minute, tzinfo=UTC) for minute in range(3)]
+
+    def counted(minute: int, synced: int) -> Bar:
+        found = [sequence for sequence, where in minutes.items() if where == minute and sequence <= synced]
+        return replace(bar(starts[minute], [1, 1, 1, 1]), tick_count=len(found), last_sequence=found[-1])
+
+    server.answers["ListBars"] = pages_of(((counted(0, 40), counted(1, 40)), "e-1", 40), ((counted(2, 60),), "e-1", 60))
+    bars = await ticker.bars("AAPL", interval="1m")
+    ticks = [stock_update("AAPL", number) for number in (5, 6, 7)]
+    play(server, [opened(watched("AAPL", every_tick=True)), updates(*ticks, kind=REPLAY), caught_up(3), go_away()])
+    counts = [one.tick_count for one in bars]
+    async with ticker.watch("AAPL", every_tick=True, resume=bars.resume, reconnect=False) as watch:
+        async for event in watch:
+            if isinstance(event, Update) and event.sequence > bars[minutes[event.sequence]].last_sequence:
+                counts[minutes[event.sequence]] += 1
+
+    assert server.requests[-1].resume.positions[0].sequence == 40
+    assert counts == [3, 1, 3]
 
 
 async def test_a_history_of_two_price_logs_is_listed_anew(server: ScriptedServer, ticker: TickerClient) -> None:
