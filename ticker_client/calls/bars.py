@@ -96,7 +96,6 @@ class BarCalls(Caller):
                 yield _bar_of(bar, stock_id, BarInterval(interval), zone)
 
     async def _pages(self, request: wire.ListBarsRequest) -> AsyncIterator[wire.ListBarsResponse]:
-        request.page_token = ""
         while True:
             page = await self._connection.ask(lambda stubs: stubs.prices.ListBars, request)
             yield page

@@ -53,6 +53,7 @@ async def test_a_history_is_all_pages(server: ScriptedServer, ticker: TickerClie
     bars = await ticker.bars("AAPL", start_time=datetime(2013, 2, 25, tzinfo=UTC), end_time=1_362_182_400 * 10**9)
 
     assert tuple(bars) == DAYS
+    assert bars.is_cut
     assert bars[-1].start_time == datetime(2013, 3, 1, tzinfo=UTC)
     assert (str(bars[0].high), bars[1:3]) == ("455.12", DAYS[1:3])
     assert server.requests == [
@@ -101,7 +102,7 @@ async def test_a_watch_goes_on_behind_the_page_that_was_synced_least(
     async with ticker.watch("AAPL", every_tick=True, resume=bars.resume, reconnect=False) as watch:
         events = [event async for event in watch]
 
-    assert bars.synced_through_sequence == 70
+    assert (bars.synced_through_sequence, bars.is_cut) == (70, False)
     assert server.requests[-1].resume == Resume("e-1", (Position("AAPL", 70, 0),)).to_message()
     assert told(events)[:2] == [CaughtUp, ("AAPL", 8, 0)]
 

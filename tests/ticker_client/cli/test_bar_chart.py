@@ -56,6 +56,30 @@ def test_more_bars_than_room_share_columns() -> None:
     assert len(year) < 24
 
 
+def test_a_column_has_all_of_its_bars() -> None:
+    """A column opens with its first bar and closes with its last; it has the highest, the lowest and all volume of them."""
+    prices = [(5, 6, 4, 5), (5, 9, 5, 5), (5, 5, 1, 6), (6, 6, 6, 6)] * 8
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    bars = [bar(start + timedelta(minutes=5 * place), [*each], 5) for place, each in enumerate(prices)]
+
+    assert lines_of(bars, width=13, height=5)[2:] == [
+        "last 6   +1 (+20.00%)   high 9   low 1   volume 160",
+        "",
+        "│││││││││",
+        "│││││││││",
+        "┃┃┃┃┃┃┃┃◄ 6",
+        "│││││││││",
+        "│││││││││",
+        "│││││││││",
+        "████████┤ 20",
+        "████████│",
+        "████████│",
+        "┬───────┘",
+        "00:00",
+        "Mon Jan 5",
+    ]
+
+
 def test_colours_tell_rising_from_falling() -> None:
     """A rising candle is blue and a falling one orange, which any colour vision tells apart."""
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=80)

@@ -110,6 +110,14 @@ def test_a_day_has_its_hours_and_its_cents() -> None:
     assert labels_of(silent.axes[0], "x")[:2] == ["09:30\nFri Mar 1", "10:00\n"]
 
 
+def test_nothing_is_written_behind_the_last_price() -> None:
+    """A round price that the last one hides is left out, its line is not."""
+    axes = figure_of([bar(datetime(2026, 1, 5, tzinfo=UTC), [90, 110, 90, "100.1"])], DAYS).axes[0]
+
+    assert labels_of(axes, "y") == ["90", "95", "", "105", "110"]
+    assert 100 in axes.get_yticks()
+
+
 @pytest.mark.parametrize("price", ["0.000000123", "7", "999999999999"])
 def test_one_price_is_a_picture_as_well(price: str) -> None:
     """A bar whose prices are all the same has an axis around it, however small or large it is."""
@@ -121,7 +129,7 @@ def test_one_price_is_a_picture_as_well(price: str) -> None:
 
 def test_a_name_may_have_any_letters() -> None:
     """A name is no formula, and letters that the font lacks are no trouble."""
-    odd = Caption("AAPL", r"A$AP $\frac{ 株", "USD", BarInterval.ONE_DAY, "UTC")
+    odd = Caption("AAPL", r"A$\frac{$P 株", "USD", BarInterval.ONE_DAY, "UTC")
 
     assert png_of(apple_days()[-3:], odd)
 

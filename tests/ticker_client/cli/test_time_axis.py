@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ticker_client.sample_bars import NEW_YORK, apple_days, bar, walking_day
-from ticker_client import Bar
+from ticker_client import Bar, BarInterval
 from ticker_client.cli.time_axis import TimeMark, time_marks
 
 
@@ -32,6 +32,14 @@ def test_a_month_of_days_is_marked_by_weeks_or_days() -> None:
     """The first bar of a week has its date, which is a Tuesday after a holiday; few days each have one."""
     assert marks_of(apple_days()[-20:]) == ["Feb 1/2013", "Feb 4", "Feb 11", "Feb 19", "Feb 25"]
     assert marks_of(apple_days()[-3:]) == ["Feb 27/2013", "Feb 28", "Mar 1"]
+
+
+def test_a_week_begins_on_its_monday() -> None:
+    """Where each day has a bar, a week's mark is on its Monday; the first bar has one all the same."""
+    sunday = datetime(2026, 1, 4, tzinfo=UTC)
+    days = [bar(sunday + timedelta(days=day), [1, 1, 1, 1], interval=BarInterval.ONE_DAY) for day in range(22)]
+
+    assert marks_of(days, 9) == ["Jan 5/2026", "Jan 12", "Jan 19"]
 
 
 def test_decades_of_days_are_marked_by_years() -> None:
