@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -71,6 +72,14 @@ def test_a_table_may_be_exact() -> None:
     assert table["high"].tolist() == [one.high for one in apple_days()[-2:]]
     assert set(table.dtypes) == {table["high"].dtype}
     assert table["high"].dtype == object
+
+
+def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pandas a table is refused with what to install."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+
+    with pytest.raises(ModuleNotFoundError, match=r"to_pandas\(\) needs pandas: pip install"):
+        history([]).to_pandas()
 
 
 def test_an_empty_history_is_an_empty_table() -> None:

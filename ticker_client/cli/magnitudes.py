@@ -12,8 +12,7 @@ _MAGNITUDES = ((10**9, "B"), (10**6, "M"), (10**3, "K"))
 
 def magnitude_text(number: Decimal) -> str:
     """Return a number that is not below zero with its unit from ten thousand on; a smaller one has all its digits."""
-    if number >= _FIRST_SHORTENED:
-        for magnitude, unit in _MAGNITUDES:
-            if number >= magnitude:
-                return f"{number / magnitude:.1f}{unit}"
+    for magnitude, unit in _MAGNITUDES:
+        if number >= max(magnitude, _FIRST_SHORTENED):
+            return f"{number / magnitude:.1f}{unit}"
     return f"{number:,f}"

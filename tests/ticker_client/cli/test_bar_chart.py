@@ -80,6 +80,15 @@ def test_a_column_has_all_of_its_bars() -> None:
     ]
 
 
+def test_a_mark_at_the_edge_has_no_room_for_its_words() -> None:
+    """A month that begins with the last column is marked, and named only where its name fits."""
+    wide, narrow = (lines_of(apple_days()[-60:], width=width)[-3:] for width in (80, 71))
+
+    assert wide[0] == narrow[0]
+    assert wide[0].endswith("┬┘")
+    assert [lines[1].split() for lines in (wide, narrow)] == [["Dec", "Jan", "Feb", "Mar"], ["Dec", "Jan", "Feb"]]
+
+
 def test_colours_tell_rising_from_falling() -> None:
     """A rising candle is blue and a falling one orange, which any colour vision tells apart."""
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=80)

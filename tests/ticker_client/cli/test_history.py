@@ -118,6 +118,18 @@ def test_what_makes_no_sense_is_not_asked(
     assert finished.err.count("\n") == 1
 
 
+def test_a_missing_extra_is_told_before_anything_is_asked(
+    run_ticker: Run, ticker: FakeTicker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without matplotlib a picture is refused with what to install, and all else goes on."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    finished = run_ticker("history", "AAPL", "--plot", "aapl.png")
+
+    assert (finished.code, ticker.asked_for_bars) == (2, [])
+    assert finished.err == "error: EXTRA_MISSING: --plot needs matplotlib: pip install 'stock-ticker[history]'\n"
+    assert len(run_ticker("history", "AAPL").entries) == 2
+
+
 def test_a_stock_that_does_not_exist_leaves_no_file(run_ticker: Run, tmp_path: Path) -> None:
     """What the server refuses is its error, and nothing is written."""
     finished = run_ticker("history", "NOPE", "--plot", str(tmp_path / "nope.png"), "--csv", str(tmp_path / "nope.csv"))
