@@ -92,8 +92,8 @@ class Bars(Sequence[Bar]):
     def resume(self) -> Resume:
         """Where a watch goes on behind this history: `client.watch(stock_id, every_tick=True, resume=bars.resume)`.
 
-        It leaves out no tick. One that a bar has already may come again, if the history was stored on while it was listed:
-        its sequence is not above the `last_sequence` of that bar.
+        Each tick is in a bar or comes on the watch. It is in both only where late ticks kept changing the first pages of a
+        history while the others were listed; then its sequence is not above the `last_sequence` of its bar.
 
         Raises:
             ClientMisused: the history has an `end_time`, so a watch from here would hide what came after that.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ _INTERVALS = {
     BarInterval.ONE_DAY: wire.BAR_INTERVAL_1D,
 }
 _ATTEMPTS = 3
-"""So often a history is listed, if the price log is replaced meanwhile."""
+"""So often a history is listed, if what was listed changes meanwhile."""
 
 
 class BarCalls(Caller):
@@ -41,7 +41,7 @@ class BarCalls(Caller):
     ) -> Bars:
         """Return the history of a stock as bars, all pages of it: see `list_bars()`, which takes the same arguments.
 
-        `bars.resume` is where a watch goes on behind it, without a hole.
+        It is as of one moment, and `bars.resume` is where a watch goes on behind it.
 
         Raises:
             NotFound, InvalidArgument; NotBuilt, if the server keeps no bars.
@@ -51,18 +51,20 @@ class BarCalls(Caller):
         request, zone = _request_of(stock_id, interval, start_time, end_time, time_zone)
         for _ in range(_ATTEMPTS):
             pages = [page async for page in self._pages(request)]
-            if len({page.log_epoch for page in pages}) == 1:
+            synced = pages[-1].synced_through_sequence
+            if await self._stood_still(request, pages):
                 break
-            # Sequences of two price logs do not compare: there is no place at which a watch could go on.
         else:
+            # What was stored while the pages were listed may be of bars that were listed before that.
+            synced = min(page.synced_through_sequence for page in pages)
+        if any(page.log_epoch != pages[-1].log_epoch for page in pages):
             raise Unavailable("LOG_REPLACED", "the price log was replaced while its bars were listed; list them again")
         return Bars(
             stock_id,
             BarInterval(interval),
             time_zone,
-            pages[0].log_epoch,
-            # What is stored while the pages are listed may be of bars that were listed before that.
-            min(page.synced_through_sequence for page in pages),
+            pages[-1].log_epoch,
+            synced,
             end_time is not None,
             tuple(_bar_of(bar, stock_id, BarInterval(interval), zone) for page in pages for bar in page.bars),
         )
@@ -95,7 +97,32 @@ class BarCalls(Caller):
             for bar in page.bars:
                 yield _bar_of(bar, stock_id, BarInterval(interval), zone)
 
+    async def _stood_still(self, request: wire.ListBarsRequest, pages: Sequence[wire.ListBarsResponse]) -> bool:
+        """Tell whether all pages are as of the moment at which the last one was listed.
+
+        Each page is as of one moment, but ticks may be stored between two of them. Most are of the newest bars, which are
+        on the last page; whether one was late, and of another page, a second look at those tells.
+        """
+        last = pages[-1]
+        if all(_moment(page) == _moment(last) for page in pages):
+            return True
+        if any(page.log_epoch != last.log_epoch for page in pages):
+            return False
+        earlier = [bar for page in pages[:-1] for bar in page.bars]
+        looked_at = 0
+        async for page in self._pages(request):
+            bars = page.bars[: len(earlier) - looked_at]
+            if page.log_epoch != last.log_epoch or page.synced_through_sequence < last.synced_through_sequence:
+                return False
+            if bars != earlier[looked_at : looked_at + len(bars)]:
+                return False
+            looked_at += len(bars)
+            if looked_at == len(earlier):
+                break
+        return looked_at == len(earlier)
+
     async def _pages(self, request: wire.ListBarsRequest) -> AsyncIterator[wire.ListBarsResponse]:
+        request.page_token = ""
         while True:
             page = await self._connection.ask(lambda stubs: stubs.prices.ListBars, request)
             yield page
@@ -128,6 +155,10 @@ def _request_of(
             nanoseconds = nanoseconds_of(moment) if isinstance(moment, datetime) else moment
             getattr(request, name).CopyFrom(timestamp_of(nanoseconds))
     return request, zone
+
+
+def _moment(page: wire.ListBarsResponse) -> tuple[str, int]:
+    return page.log_epoch, page.synced_through_sequence
 
 
 def _bar_of(message: wire.Bar, stock_id: str, interval: BarInterval, zone: ZoneInfo) -> Bar:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,22 +13,24 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import price_service_pb2 as wire
 
 from tests.ticker_client.breaking_watch import play, told
-from tests.ticker_client.messages import LIVE, REPLAY, caught_up, go_away, opened, stock_update, updates, watched
+from tests.ticker_client.messages import LIVE, caught_up, go_away, opened, stock_update, updates, watched
 from tests.ticker_client.sample_bars import NEW_YORK, apple_days, bar, message_of
 from tests.ticker_client.scripted_server import ScriptedServer
 from ticker_client import (
     Bar,
     BarInterval,
+    Bars,
     CaughtUp,
     InvalidArgument,
     Position,
     Resume,
     TickerClient,
     Unavailable,
-    Update,
 )
 
 DAYS = apple_days()[-5:]
+MIDNIGHT = 1_767_571_200
+"""2026-01-05 in UTC, in seconds."""
 
 
 def pages_of(
@@ -91,53 +95,143 @@ async def test_bars_are_listed_one_by_one(server: ScriptedServer, ticker: Ticker
     assert asked == list(zip(DAYS, [1, 1, 1, 2, 2], strict=True))
 
 
-async def test_a_watch_goes_on_behind_the_page_that_was_synced_least(
-    server: ScriptedServer, ticker: TickerClient
+class GrowingLog:
+    """Answers ListBars from ticks of which one more is stored after each answer, two bars to a page.
+
+    Args:
+        minutes: the minute of each tick; that of a late one is below that of the one before. Their sequences are 1, 2 ...
+        stored: how many are stored at first.
+        at_most: how many will ever be stored.
+    """
+
+    def __init__(self, minutes: Sequence[int], stored: int, at_most: int) -> None:
+        self.minutes = minutes
+        self.stored = stored
+        self.at_most = at_most
+        self.answered = 0
+
+    def answer(self, request: wire.ListBarsRequest) -> wire.ListBarsResponse:
+        """Return a page as of this moment."""
+        first, stored = int(request.page_token or 0), self.minutes[: self.stored]
+        bars = [self._bar(minute) for minute in sorted(set(stored)) if minute >= first]
+        token = f"{(bars[2].start_time.seconds - MIDNIGHT) // 60}" if len(bars) > 2 else ""
+        page = wire.ListBarsResponse(
+            bars=bars[:2], next_page_token=token, log_epoch="e-1", synced_through_sequence=self.stored
+        )
+        self.stored = min(self.stored + 1, self.at_most)
+        self.answered += 1
+        return page
+
+    def _bar(self, minute: int) -> wire.Bar:
+        found = [place for place, where in enumerate(self.minutes[: self.stored], start=1) if where == minute]
+        start = datetime.fromtimestamp(MIDNIGHT + 60 * minute, UTC)
+        return message_of(replace(bar(start, [1, 1, 1, 1]), tick_count=len(found), last_sequence=found[-1]))
+
+
+async def listed(
+    server: ScriptedServer, ticker: TickerClient, minutes: Sequence[int], *, stored: int, at_most: int
+) -> tuple[Bars, int]:
+    """Return the bars of a log that grows, and how many pages that took; check that what is above is in none."""
+    log = GrowingLog(minutes, stored, at_most)
+    server.answers["ListBars"] = log.answer
+    bars = await ticker.bars("AAPL", interval="1m")
+    sequences = range(bars.synced_through_sequence + 1, len(minutes) + 1)
+    counts = {(one.start_time - bars[0].start_time).seconds // 60: one.tick_count for one in bars}
+    last = {(one.start_time - bars[0].start_time).seconds // 60: one.last_sequence for one in bars}
+    for sequence in sequences:
+        minute = minutes[sequence - 1]
+        if sequence > last.get(minute, 0):
+            counts[minute] = counts.get(minute, 0) + 1
+    assert counts == Counter(minutes)
+    return bars, log.answered
+
+
+def is_of_one_moment(bars: Bars) -> bool:
+    """Tell whether no bar has a tick above that behind which a watch goes on."""
+    return max(one.last_sequence for one in bars) <= bars.synced_through_sequence == sum(one.tick_count for one in bars)
+
+
+async def test_new_ticks_do_not_hurt_a_history(server: ScriptedServer, ticker: TickerClient) -> None:
+    """Ticks that are stored meanwhile are of the last page: the others are looked at again, and are the same."""
+    bars, pages = await listed(server, ticker, [0, 1, 2, 3, 4, 4, 4, 4, 5], stored=5, at_most=9)
+
+    assert is_of_one_moment(bars)
+    assert (bars.synced_through_sequence, pages) == (7, 3 + 2)
+
+
+async def test_a_history_that_stands_still_is_listed_once(server: ScriptedServer, ticker: TickerClient) -> None:
+    """Where nothing is stored meanwhile there is nothing to look at again."""
+    bars, pages = await listed(server, ticker, [0, 1, 2, 3, 4, 4, 4], stored=6, at_most=6)
+
+    assert is_of_one_moment(bars)
+    assert (bars.synced_through_sequence, pages) == (6, 3)
+
+
+async def test_a_second_look_may_be_longer(server: ScriptedServer, ticker: TickerClient) -> None:
+    """A server may end its pages where it likes: what counts is that the bars are the same."""
+    server.answers["ListBars"] = pages_of((DAYS[:3], "e-1", 70), (DAYS[3:], "e-1", 90), (DAYS, "e-1", 95))
+    bars = await ticker.bars("AAPL")
+
+    assert (tuple(bars), bars.synced_through_sequence, len(server.requests)) == (DAYS, 90, 3)
+
+
+@pytest.mark.parametrize(("epoch", "synced"), [("e-1", 80), ("e-2", 95)])
+async def test_a_second_look_may_be_of_no_use(
+    server: ScriptedServer, ticker: TickerClient, epoch: str, synced: int
 ) -> None:
-    """A page that was listed earlier may lack what later ones have, so the watch begins behind the earliest."""
-    server.answers["ListBars"] = pages_of((DAYS[:3], "e-1", 70), (DAYS[3:], "e-1", 90))
+    """One at an older moment, by another server, or at another price log says nothing: all pages are listed again."""
+    server.answers["ListBars"] = pages_of(
+        *((DAYS[:3], "e-1", 70), (DAYS[3:], "e-1", 90)),
+        *((DAYS[:3], epoch, synced), (DAYS, epoch, 96)),
+    )
+    bars = await ticker.bars("AAPL")
+
+    assert (tuple(bars), bars.log_epoch, bars.synced_through_sequence) == (DAYS, epoch, 96)
+
+
+async def test_a_late_tick_has_the_history_listed_anew(server: ScriptedServer, ticker: TickerClient) -> None:
+    """A tick of an earlier page that is stored meanwhile would be in no bar: all pages are listed again."""
+    bars, pages = await listed(server, ticker, [0, 1, 2, 3, 4, 0, 4, 4, 4, 4, 4, 4, 4], stored=5, at_most=13)
+
+    assert is_of_one_moment(bars)
+    assert pages == 3 + 1 + 3 + 2
+
+
+async def test_late_ticks_without_end_leave_no_hole(server: ScriptedServer, ticker: TickerClient) -> None:
+    """Where it never stands still, the watch goes on behind the page that was listed first."""
+    bars, pages = await listed(server, ticker, [0, 1, 2, 3, 4] + 10 * [0, 4], stored=5, at_most=25)
+
+    assert not is_of_one_moment(bars)
+    assert pages == 3 * (3 + 1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_history_and_watch_have_each_tick_once(server: ScriptedServer, ticker: TickerClient, seed: int) -> None:
+    """Whatever is stored while pages are listed: each tick is in its bar, or comes on the watch and is above the bar's."""
+    draw = random.Random(seed)
+    minutes = [*range(8)] + [draw.choice((0, 3, 7, 7, 7, 7, 8, 9)) for _ in range(40)]
+
+    await listed(server, ticker, minutes, stored=draw.randint(8, 12), at_most=draw.randint(12, 48))
+
+
+async def test_a_watch_goes_on_behind_a_history(server: ScriptedServer, ticker: TickerClient) -> None:
+    """The position of the history is that of the watch, whose first update follows without a gap."""
+    server.answers["ListBars"] = pages_of((DAYS, "e-1", 70))
     bars = await ticker.bars("AAPL")
     stock = watched("AAPL", every_tick=True)
     play(server, [opened(stock), caught_up(), updates(stock_update("AAPL", 8), kind=LIVE), go_away()])
     async with ticker.watch("AAPL", every_tick=True, resume=bars.resume, reconnect=False) as watch:
         events = [event async for event in watch]
 
-    assert (bars.synced_through_sequence, bars.is_cut) == (70, False)
     assert server.requests[-1].resume == Resume("e-1", (Position("AAPL", 70, 0),)).to_message()
     assert told(events)[:2] == [CaughtUp, ("AAPL", 8, 0)]
-
-
-async def test_history_and_watch_have_each_tick_once(server: ScriptedServer, ticker: TickerClient) -> None:
-    """What is stored while pages are listed comes again on the watch, and each bar tells what it has already.
-
-    The sequences 10 to 70 are of the minutes 0, 0, 1, 2, 0, 2 and 2. The first page is listed when 40 is stored, the second
-    when 60 is.
-    """
-    minutes = {10: 0, 20: 0, 30: 1, 40: 2, 50: 0, 60: 2, 70: 2}
-    starts = [datetime(2026, 1, 5, 0, minute, tzinfo=UTC) for minute in range(3)]
-
-    def counted(minute: int, synced: int) -> Bar:
-        found = [sequence for sequence, where in minutes.items() if where == minute and sequence <= synced]
-        return replace(bar(starts[minute], [1, 1, 1, 1]), tick_count=len(found), last_sequence=found[-1])
-
-    server.answers["ListBars"] = pages_of(((counted(0, 40), counted(1, 40)), "e-1", 40), ((counted(2, 60),), "e-1", 60))
-    bars = await ticker.bars("AAPL", interval="1m")
-    ticks = [stock_update("AAPL", number) for number in (5, 6, 7)]
-    play(server, [opened(watched("AAPL", every_tick=True)), updates(*ticks, kind=REPLAY), caught_up(3), go_away()])
-    counts = [one.tick_count for one in bars]
-    async with ticker.watch("AAPL", every_tick=True, resume=bars.resume, reconnect=False) as watch:
-        async for event in watch:
-            if isinstance(event, Update) and event.sequence > bars[minutes[event.sequence]].last_sequence:
-                counts[minutes[event.sequence]] += 1
-
-    assert server.requests[-1].resume.positions[0].sequence == 40
-    assert counts == [3, 1, 3]
+    assert not bars.is_cut
 
 
 async def test_a_history_of_two_price_logs_is_listed_anew(server: ScriptedServer, ticker: TickerClient) -> None:
     """Where the price log is replaced between two pages, no place in it is behind both: all pages are asked again."""
     server.answers["ListBars"] = pages_of(
-        (DAYS[:3], "e-1", 70), (DAYS[3:], "e-2", 5), (DAYS[:3], "e-2", 6), (DAYS[3:], "e-2", 8)
+        (DAYS[:3], "e-1", 70), (DAYS[3:], "e-2", 5), (DAYS[:3], "e-2", 6), (DAYS[3:], "e-2", 6)
     )
     bars = await ticker.bars("AAPL")
 
