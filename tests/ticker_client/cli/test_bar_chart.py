@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from tests.ticker_client.sample_bars import apple_days, bar
 from ticker_client import Bar, BarInterval
@@ -91,13 +89,11 @@ def test_a_mark_at_the_edge_has_no_room_for_its_words() -> None:
 
 def test_colours_tell_rising_from_falling() -> None:
     """A rising candle is blue and a falling one orange, which any colour vision tells apart."""
-    console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=80)
-    for line in chart_lines(apple_days()[-2:], DAYS, width=80, height=24):
-        console.print(line)
-    assert isinstance(console.file, io.StringIO)
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    lines = chart_lines([bar(start, [1, 4, 1, 4]), bar(start, [4, 4, 1, 1])], DAYS, width=80, height=24)
+    colours = {line.plain[span.start]: span.style for line in lines[4:-3] for span in line.spans}
 
-    assert "\x1b[38;2;230;159;0m█" in console.file.getvalue()
-    assert "\x1b[38;2;86;180;233m" not in console.file.getvalue()
+    assert (colours["┃"], colours["█"]) == ("#56b4e9", "#e69f00")
 
 
 def test_one_price_is_a_chart_as_well() -> None:
