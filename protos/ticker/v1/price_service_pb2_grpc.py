@@ -114,10 +114,9 @@ class PriceServiceServicer:
 
         To go on live with each tick once, neither missed nor counted twice: read all pages; then watch the stock with
         `every_tick`, and `resume` with the pages' `log_epoch` and a position of the `synced_through_sequence` of the *first*
-        page, which is the lowest, and `tick_number` 0. Add a tick to its bar only if its sequence is above the
-        `synced_through_sequence` of the page that the bar came from. If there is no bar for its time yet, that of the page
-        with the next bar counts, or of the last page if there is no later bar. If `log_epoch` differs between pages, begin
-        anew.
+        page, which is the lowest, and `tick_number` 0. A tick whose sequence is not above the `last_sequence` of the bar of
+        its time is in that bar already, because that bar came with a later page; all others are not in any. If `log_epoch`
+        differs between pages, begin anew.
 
         Returns `INVALID_ARGUMENT` with reason `INVALID_STOCK_ID`, `INVALID_TIME_ZONE`, `INVALID_PAGE_SIZE` or
         `INVALID_PAGE_TOKEN` if a field breaks its rule, with reason `INVALID_FREQUENCY` if `interval` does, and with reason
