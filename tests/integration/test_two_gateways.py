@@ -19,8 +19,9 @@ from ticker.v1 import price_service_pb2, tick_pb2
 
 from scripts.kafka_cluster.jars import fetch_jars, find_java
 from tests.support.broker import Broker
-from tests.support.deployments import PARTITIONS, Deployment, Place, deployment, until, until_known
+from tests.support.deployments import PARTITIONS, POLL_SECONDS, Deployment, Place, deployment, until, until_known
 from tests.support.figures import show_figure
+from tests.support.history_join import SEVERAL_PAGES, STOCK, joined, publishing
 from tests.support.oracle import truth_of
 from tests.support.postgres import Postgres
 from tests.support.price_topic import PriceTopic
@@ -92,6 +93,23 @@ async def first(pair: Deployment) -> AsyncIterator[TickerClient]:
     """Return a client of the first gateway."""
     async with TickerClient(pair.gateways[0].target, user_id="ana") as client:
         yield client
+
+
+async def test_history_joins_to_a_watch(pair: Deployment, first: TickerClient) -> None:
+    """A program that reads stored bars and watches on has had each tick once, at either gateway, while ticks come."""
+    targets = [gateway.target for gateway in pair.gateways]
+    await first.create_stock(STOCK)
+    async with TickerClient(targets[1]) as second:
+        await until_known(second, [STOCK])
+        async with publishing(targets[0]):
+            deadline = time.monotonic() + 20
+            while sum([bar.tick_count for bar in await second.bars(STOCK)]) < SEVERAL_PAGES:
+                assert time.monotonic() < deadline, "not stored within 20 s"
+                await asyncio.sleep(POLL_SECONDS)
+            for target in targets:
+                count, numbers = await joined(target, 500)
+                assert count >= SEVERAL_PAGES
+                assert numbers == list(range(count + 1, count + 501))
 
 
 async def test_subscription_reaches_open_watch_at_other(
