@@ -16,6 +16,12 @@ MOST_HELD = 100_000
 """So many bars wait to be stored, and the reading does. Some 60 MB, or twice that while as many are being written."""
 
 
+# A fetch costs a millisecond whatever it brings, and nobody waits for one: so records gather for a moment. Measured at
+# 5,000 ticks/s: 18 us of CPU per tick instead of 39.
+_FEW_RECORDS = 500
+_PAUSE_SECONDS = 0.1
+
+
 class Share:
     """Folds of some partitions, and the two things that go on with them side by side: reading and storing.
 
@@ -54,7 +60,8 @@ class Share:
             # Without an await: at any other moment each fold and its offset belong together.
             for partition, following in stream.positions.items():
                 self._folds[partition].fold(fetched.get(partition, ()), following)
-            await asyncio.sleep(0)
+            few = sum(map(len, fetched.values())) < _FEW_RECORDS
+            await asyncio.sleep(_PAUSE_SECONDS if few else 0)
 
     async def store(self) -> None:
         """Store what has been folded so far, one transaction per partition; what could not be stored stays due.
