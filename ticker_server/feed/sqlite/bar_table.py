@@ -25,7 +25,8 @@ _WRITE = f"INSERT OR REPLACE INTO minute_bar ({_KEY}, {_VALUES}) VALUES ({', '.j
 def add_bars(connection: sqlite3.Connection, ticks: Sequence[AcceptedTick]) -> None:
     """Merge what ticks add to their minutes into the bars that stand; within the transaction that writes the ticks.
 
-    Merged here, because SQLite has no exact decimals. Measured: 12 us per bar, a small part of what a commit takes.
+    Merged here, because SQLite has no exact decimals. Measured: 25 us of CPU per bar, where a commit waits milliseconds
+    for the disk.
     """
     (ordinal,) = connection.execute("SELECT coalesce(max(ordinal), 1) FROM log_epoch").fetchone()
     minutes = MinuteBars(ordinal)
