@@ -88,6 +88,17 @@ async def test_span_and_limit(world: World) -> None:
     assert len((await store.read(STOCK, -(2**70), 2**70, 10)).bars) == 9
 
 
+async def test_many_bars(world: World) -> None:
+    """However many bars a page has, each comes once, also where a slice of the work ends between two epochs."""
+    for epoch in ("one", "two"):
+        await world.begin(epoch)
+        await world.write(*(tick(n + 1, n * MINUTE) for n in range(450)))
+
+    page = await store_of(world).read(STOCK, 0, 450 * MINUTE, 450)
+    assert starts(page) == list(range(450))
+    assert {bar.tick_count for bar in page.bars} == {2}
+
+
 async def test_epochs_are_merged(world: World) -> None:
     """A minute that two epochs have ticks of is one bar, and counts as one; the reach is that of the newest epoch."""
     await world.begin("one")
