@@ -61,7 +61,8 @@ class RetentionWork:
         if self._raw_ticks:
             await self._database.complete(self._prepare(today))
         if self._retention.tick_days:
-            await self._repeat(self._drop_day, today - self._retention.tick_days)
+            # A day later than it could be: a member whose day has not turned may be writing to it.
+            await self._repeat(self._drop_day, today - self._retention.tick_days - 1)
         if self._retention.bar_days:
             await self._repeat(self._delete_bars, today - self._retention.bar_days)
         return True

@@ -39,11 +39,11 @@ def bar_days(url: str) -> list[int]:
 
 
 async def test_old_days_of_ticks_are_dropped(database: Database, url: str, clock: VirtualClock, today: int) -> None:
-    """Partitions of days before the retention are dropped, with an analyst's rights untouched and the others kept."""
-    await write_ticks(database, lines_of(today - 40, today - 4, today - 3, today))
+    """Partitions of days before the retention are dropped, one day late; the others are kept."""
+    await write_ticks(database, lines_of(today - 40, today - 5, today - 4, today - 3, today))
     await work(database, clock, tick_days=3)()
 
-    assert list(partitions(url).values()) == [1, 1]
+    assert list(partitions(url).values()) == [1, 1, 1]
     assert Retention(tick_days=3).oldest_tick_day(clock.wall()) == today - 3
 
 
