@@ -57,10 +57,18 @@ _MINUTES = {
     ),
 }
 _NEWEST = "FROM log_epoch ORDER BY ordinal DESC LIMIT 1"
-# The stock's newest tick that is stored: in the same transaction as its bars.
+# The stock's newest tick that is stored: in the same transaction as its bars. An epoch that has come back is folded anew from
+# its beginning, while its bars reach as far as they did before.
 _OWN = "SELECT sequence FROM latest_price WHERE stock_id = :stock_id"
+_LIVES = "SELECT life.ordinal FROM log_epoch AS life WHERE life.epoch = log_epoch.epoch"
+_FORMER = (
+    f"SELECT max(last_sequence) FROM minute_bar WHERE stock_id = :stock_id AND epoch_ordinal IN ({_LIVES})"  # noqa: S608
+    " AND 1 < (SELECT count(*) FROM log_epoch AS life WHERE life.epoch = log_epoch.epoch)"
+)
 _THROUGH = {
-    True: text(f"SELECT epoch, ordinal, coalesce(({_OWN} AND epoch_ordinal = ordinal), 0) {_NEWEST}"),
+    True: text(
+        f"SELECT epoch, ordinal, coalesce(greatest(({_OWN} AND epoch_ordinal = ordinal), ({_FORMER})), 0) {_NEWEST}"
+    ),
     False: text(f"SELECT epoch, ordinal, coalesce(({_OWN}), 0) {_NEWEST}"),  # constants
 }
 

@@ -120,6 +120,20 @@ async def test_epochs_are_merged(world: World) -> None:
     assert (page.epoch, page.bars[0].last_sequence) == ("two", 2)
 
 
+async def test_epoch_that_comes_back_reaches_as_far_as_before(postgres_url: str) -> None:
+    """While an epoch that came back is folded anew, its bars reach to where they did, and then go on from there."""
+    async with production(postgres_url, HOME) as world:
+        await world.begin("one")
+        await world.write(tick(1, 5), tick(2, 6))
+        await world.begin("two")
+        await world.begin("one")
+        store = store_of(world)
+
+        assert await store.synced_through(STOCK) == ("one", 2)
+        await world.write(tick(3, 7))
+        assert await store.synced_through(STOCK) == ("one", 3)
+
+
 async def test_page_is_of_one_moment(world: World) -> None:
     """While ticks are stored, each page has exactly those up to its reach."""
     await world.begin("one")
