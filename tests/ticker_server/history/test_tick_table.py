@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import psycopg
 
-from ticker_server.catalog import Database, open_database
+from ticker_server.catalog import Database, downgrade, open_database, upgrade
 from ticker_server.history.tick_lines import DAY, TickLines
 from ticker_server.history.tick_table import prepare_day, write_ticks
 from ticker_server.model.tick import AcceptedTick
@@ -82,6 +82,18 @@ async def test_reader_is_not_waited_for(database: Database, url: str) -> None:
         analyst.execute("SELECT count(*) FROM price_tick")
         async with asyncio.timeout(10):
             await write(database, lines_of(2))
+
+
+async def test_way_down_takes_partitions_along(database: Database, url: str) -> None:
+    """Without the table there is no partition, and the way up makes an empty one again."""
+    await write(database, lines_of(1, 2))
+    await asyncio.to_thread(downgrade, url, "0005")
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT relname FROM pg_class WHERE relname ~ 'price_tick'").fetchall() == []
+    await asyncio.to_thread(upgrade, url)
+
+    await write(database, lines_of(1))
+    assert partitions(url) == {"price_tick_19700102": 1}
 
 
 async def test_documented_rights_are_enough(role_url: Callable[[str], str]) -> None:
