@@ -22,6 +22,13 @@ def test_bad_interval(ticker_server: Run) -> None:
     assert errors == 'error: INVALID_SETTING: --interval should be a duration from 1s to 60s, not "0s"\n'
 
 
+def test_ticks_are_asked_for_by_a_flag(ticker_server: Run) -> None:
+    """The flag that stores ticks needs no value."""
+    code, _, errors = ticker_server("sync", "--raw-ticks")
+
+    assert (code, errors.startswith("error: INVALID_SETTING: sync needs --kafka")) == (2, True)
+
+
 def test_unusable_database(ticker_server: Run, postgres_url: str) -> None:
     """A database that does not exist is exit 4 and one line, without its password."""
     url = postgres_url.rsplit("/", 1)[0] + "/no_such_database"
