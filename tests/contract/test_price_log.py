@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import pytest
-
-from tests.support.broker import Broker
 from tests.support.price_logs import (
-    KafkaLogs,
     PriceLogs,
-    SqliteLogs,
     instant_read_through,
     published_by,
     reached,
     read_between,
 )
-from ticker_server.clock import SystemClock
 from ticker_server.feed.log import Outcome, PriceLog, Published
 from ticker_server.model.acceptance import Positions
 from ticker_server.model.partition import home_partition
 from ticker_server.model.tick import AcceptedTick, Tick
 
 ACCEPTED, DUPLICATE = Outcome.ACCEPTED, Outcome.DUPLICATE
-
-
-@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
-async def logs(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> AsyncIterator[PriceLogs]:
-    """Return an empty price log; a parameter per adapter."""
-    opened: PriceLogs
-    if request.param == "sqlite":
-        opened = SqliteLogs(Path(shutil.copy(migrated_file, tmp_path)), SystemClock())
-    else:
-        broker: Broker = request.getfixturevalue("broker")
-        prefix: str = request.getfixturevalue("topic_prefix")
-        opened = KafkaLogs(broker.bootstrap_servers, prefix, SystemClock())
-    yield opened
-    await opened.close()
 
 
 def outcomes(published: Sequence[Published]) -> list[Outcome]:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from ticker.v1 import watch_service_pb2 as wire
 
-from tests.support.broker import Broker
-from tests.support.price_logs import KafkaLogs, PriceLogs, SqliteLogs, published_by, reached
+from tests.support.price_logs import PriceLogs, published_by, reached
 from tests.support.resume_rig import Reader, ResumeRig, resume_rig
-from ticker_server.clock import SystemClock
 from ticker_server.fanout.registry import ALWAYS
 from ticker_server.model.subscription import EVERY_TICK, Subscription
 from ticker_server.model.tick import AcceptedTick, Tick
@@ -31,20 +27,6 @@ AT_ONCE = 500
 SECOND = 1_000_000_000
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
-async def logs(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> AsyncIterator[PriceLogs]:
-    """Return an empty price log; a parameter per adapter."""
-    opened: PriceLogs
-    if request.param == "sqlite":
-        opened = SqliteLogs(Path(shutil.copy(migrated_file, tmp_path)), SystemClock())
-    else:
-        broker: Broker = request.getfixturevalue("broker")
-        prefix: str = request.getfixturevalue("topic_prefix")
-        opened = KafkaLogs(broker.bootstrap_servers, prefix, SystemClock())
-    yield opened
-    await opened.close()
 
 
 @dataclass

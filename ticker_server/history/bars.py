@@ -69,7 +69,7 @@ _THROUGH = {
     True: text(
         f"SELECT epoch, ordinal, coalesce(greatest(({_OWN} AND epoch_ordinal = ordinal), ({_FORMER})), 0) {_NEWEST}"
     ),
-    False: text(f"SELECT epoch, ordinal, coalesce(({_OWN}), 0) {_NEWEST}"),  # constants
+    False: text(f"SELECT epoch, ordinal, coalesce(({_OWN}), 0) {_NEWEST}"),
 }
 
 
