@@ -80,20 +80,12 @@ class BarStore:
         self._database = database
 
     async def read(self, stock_id: str, start: int, end: int, limit: int) -> BarPage:
-        """Return what `minutes` and `synced_through` return, as of one moment."""
-        return await self._database.complete(self._read(stock_id, start, end, limit))
-
-    async def minutes(self, stock_id: str, start: int, end: int, limit: int) -> Sequence[Bar]:
         """Return up to `limit` bars of a stock in ascending order, those that begin from `start` to before `end`.
 
-        Instants are in nanoseconds since the epoch; a minute without a tick has no bar.
+        Instants are in nanoseconds since the epoch; a minute without a tick has no bar. How far the bars reach is told as
+        of the same moment.
         """
-        return (await self.read(stock_id, start, end, limit)).bars
-
-    async def synced_through(self, stock_id: str) -> tuple[str, int]:
-        """Return a log epoch, and the highest sequence up to which every tick of the stock is in the bars."""
-        page = await self.read(stock_id, 0, 0, 0)
-        return page.epoch, page.synced_through
+        return await self._database.complete(self._read(stock_id, start, end, limit))
 
     async def _read(self, stock_id: str, start: int, end: int, limit: int) -> BarPage:
         async with self._database.reading() as connection:

@@ -68,10 +68,7 @@ async def test_bars_and_how_far_they_reach(world: World) -> None:
     late, first, second = (bar_of(one, 1, MINUTE) for one in (ticks[2], ticks[0], ticks[1]))
     assert [replace(bar, epoch=1) for bar in page.bars] == [merged(first, late), second]
     assert (page.epoch, page.synced_through) == ("one", 3)
-    assert await store.minutes(STOCK, *SPAN, 10) == page.bars
-    assert await store.synced_through(STOCK) == ("one", 3)
-    assert await store.minutes("MSFT", *SPAN, 10) == []
-    assert await store.synced_through("MSFT") == ("one", 0)
+    assert await store.read("MSFT", *SPAN, 10) == BarPage([], "one", 0, 1)
 
 
 async def test_span_and_limit(world: World) -> None:
@@ -129,9 +126,9 @@ async def test_epoch_that_comes_back_reaches_as_far_as_before(postgres_url: str)
         await world.begin("one")
         store = store_of(world)
 
-        assert await store.synced_through(STOCK) == ("one", 2)
+        assert (await store.read(STOCK, *SPAN, 10)).synced_through == 2
         await world.write(tick(3, 7))
-        assert await store.synced_through(STOCK) == ("one", 3)
+        assert (await store.read(STOCK, *SPAN, 10)).synced_through == 3
 
 
 async def test_page_is_of_one_moment(world: World) -> None:
