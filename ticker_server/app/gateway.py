@@ -13,7 +13,9 @@ import structlog
 from ticker_server.api.prices import PriceServicer
 from ticker_server.api.stocks import StockServicer
 from ticker_server.api.subscriptions import SubscriptionServicer
-from ticker_server.api.transport.grpcio.server import Endpoint, GrpcServer, Services, Tls
+from ticker_server.api.transport.endpoint import Endpoint, Tls
+from ticker_server.api.transport.grpcio.server import GrpcServer
+from ticker_server.api.transport.services import Services
 from ticker_server.api.users import UserServicer
 from ticker_server.api.watches import WatchServicer, WatchSources
 from ticker_server.app.backend import Backend

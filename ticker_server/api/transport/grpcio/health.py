@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-__all__ = ["HEALTH_SERVICE", "Health"]
+from ticker_server.api.transport.health import health_names
 
-HEALTH_SERVICE = health.SERVICE_NAME
+__all__ = ["Health"]
 
 
 class Health:
     """The health service of one process. It says NOT_SERVING until it is told otherwise."""
 
-    def __init__(self, services: Sequence[str]) -> None:
-        self._names = ("", *services)
+    def __init__(self, services: Iterable[str]) -> None:
+        self._names = health_names(services)
         self._servicer = health.aio.HealthServicer()
 
     def add_to(self, server: grpc.aio.Server) -> None:

@@ -5,37 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import re
-import socket
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections import defaultdict
+from typing import Any
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message_factory import GetMessageClass
-from ticker.v1 import (
-    price_service_pb2,
-    stock_service_pb2,
-    subscription_service_pb2,
-    user_service_pb2,
-    watch_service_pb2,
-)
 
-from ticker_server.api.caller import Caller
-from ticker_server.api.prices import PriceServicer
-from ticker_server.api.stocks import StockServicer
-from ticker_server.api.subscriptions import SubscriptionServicer
+from ticker_server.api.transport.endpoint import Endpoint, Tls, refuse_taken
+from ticker_server.api.transport.gate import StreamGate
 from ticker_server.api.transport.grpcio.calls import Calls
-from ticker_server.api.transport.grpcio.gate import StreamGate
-from ticker_server.api.transport.grpcio.health import HEALTH_SERVICE, Health
+from ticker_server.api.transport.grpcio.health import Health
 from ticker_server.api.transport.grpcio.reflection import add_reflection
-from ticker_server.api.transport.grpcio.stream import OpenWatch, stream_handler
+from ticker_server.api.transport.grpcio.stream import stream_handler
 from ticker_server.api.transport.grpcio.unary import unary_handler
-from ticker_server.api.users import UserServicer
+from ticker_server.api.transport.health import HEALTH_SERVICE
+from ticker_server.api.transport.services import Services
 from ticker_server.clock import Clock
-from ticker_server.fanout.sink import Sink
 
-__all__ = ["Endpoint", "GrpcServer", "Services", "Tls", "WatchServicer"]
+__all__ = ["GrpcServer"]
 
 CHANNEL_OPTIONS = (
     # Two processes on one port would share its connections; here a taken port is an error.
@@ -65,62 +51,6 @@ _HANDLER_SECONDS = 1.0
 _NEVER_SECONDS = 3600
 
 
-class WatchServicer(Protocol):
-    """What the server needs of the servicer of watches."""
-
-    async def watch_stocks(
-        self, request: watch_service_pb2.WatchStocksRequest, caller: Caller, sink: Sink, /
-    ) -> OpenWatch:
-        """Open a watch that writes into the sink."""
-
-    async def update_watch(
-        self, request: watch_service_pb2.UpdateWatchRequest, caller: Caller, /
-    ) -> watch_service_pb2.UpdateWatchResponse:
-        """Add users to an open watch, or remove some."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The servicers, one per service."""
-
-    stocks: StockServicer
-    users: UserServicer
-    subscriptions: SubscriptionServicer
-    prices: PriceServicer
-    watches: WatchServicer
-
-    def by_descriptor(self) -> tuple[tuple[ServiceDescriptor, object], ...]:
-        """Return each service's descriptor with its servicer."""
-        return (
-            (stock_service_pb2.DESCRIPTOR.services_by_name["StockService"], self.stocks),
-            (user_service_pb2.DESCRIPTOR.services_by_name["UserService"], self.users),
-            (subscription_service_pb2.DESCRIPTOR.services_by_name["SubscriptionService"], self.subscriptions),
-            (price_service_pb2.DESCRIPTOR.services_by_name["PriceService"], self.prices),
-            (watch_service_pb2.DESCRIPTOR.services_by_name["WatchService"], self.watches),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """What a secure port needs, in PEM. With a client CA, clients must show a certificate of it."""
-
-    certificate: bytes
-    key: bytes = field(repr=False)
-    client_ca: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the server listens, and what it offers there. Port 0 is any free port."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    tls: Tls | None = None
-    reflection: bool = True
-    max_streams: int = 10_000
-    """So many watches may be open at once in this process."""
-
-
 class GrpcServer:
     """Serves the servicers over gRPC: `start`, then `set_serving(serving=True)`; `set_serving(serving=False)`, then `stop`."""
 
@@ -129,7 +59,7 @@ class GrpcServer:
         self._endpoint = endpoint
         self._calls = Calls(clock)
         self._gate = StreamGate(endpoint.max_streams)
-        self._names = tuple(descriptor.full_name for descriptor, _ in services.by_descriptor())
+        self._names = services.names()
         self._health = Health(self._names)
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
@@ -146,8 +76,7 @@ class GrpcServer:
             OSError: The address cannot be listened on; EADDRINUSE if another process listens there.
         """
         server = grpc.aio.server(options=CHANNEL_OPTIONS)
-        for descriptor, servicer in self._services.by_descriptor():
-            server.add_generic_rpc_handlers((self._handlers(descriptor, servicer),))
+        server.add_generic_rpc_handlers(self._handlers())
         await self._health.set_serving(serving=False)
         self._health.add_to(server)
         if self._endpoint.reflection:
@@ -192,24 +121,19 @@ class GrpcServer:
             idle.cancel()
             await asyncio.wait((closing, idle))
 
-    def _handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
-        handlers = {
-            method.name: self._handler(f"/{service.full_name}/{method.name}", method, servicer)
-            for method in service.methods
-        }
-        return grpc.method_handlers_generic_handler(service.full_name, handlers)
-
-    def _handler(self, name: str, method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler[Any, Any]:
-        request_type = GetMessageClass(method.input_type)
-        function = getattr(servicer, re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower())
-        if method.server_streaming:
-            return stream_handler(name, request_type, function, self._gate, self._calls)
-        return unary_handler(name, request_type, function, self._calls)
+    def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        handlers: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
+        for rpc in self._services.rpcs():
+            handlers[rpc.service][rpc.method] = (
+                stream_handler(rpc, self._gate, self._calls) if rpc.is_streaming else unary_handler(rpc, self._calls)
+            )
+        return tuple(grpc.method_handlers_generic_handler(*methods) for methods in handlers.items())
 
 
 async def _listen(server: grpc.aio.Server, endpoint: Endpoint) -> int:
     """Bind the port and return it."""
-    await _refuse_taken(endpoint)
+    # gRPC tells no reason when it cannot bind, and is content with one of several addresses.
+    await refuse_taken(endpoint)
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     address = f"{host}:{endpoint.port}"
     try:
@@ -218,24 +142,6 @@ async def _listen(server: grpc.aio.Server, endpoint: Endpoint) -> int:
         return server.add_secure_port(address, _credentials(endpoint.tls))
     except RuntimeError as error:
         raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {address}") from error
-
-
-async def _refuse_taken(endpoint: Endpoint) -> None:
-    """Raise EADDRINUSE if any address of the host is taken on this port.
-
-    gRPC tells no reason when it cannot bind, and is content with one of several addresses.
-    """
-    if not endpoint.port:
-        return
-    addresses = await asyncio.get_running_loop().getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    for family, kind, protocol, _, address in addresses:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    raise OSError(errno.EADDRINUSE, f"{endpoint.host}:{endpoint.port} is in use") from error
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:

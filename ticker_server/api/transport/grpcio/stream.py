@@ -8,33 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
-from google.protobuf.message import Message
-from ticker.v1 import watch_service_pb2
 
-from ticker_server.api.caller import Caller
+from ticker_server.api.transport.gate import Passage, StreamGate
 from ticker_server.api.transport.grpcio.batch import Batch
 from ticker_server.api.transport.grpcio.calls import Call, Calls, Context
 from ticker_server.api.transport.grpcio.failures import answered
-from ticker_server.api.transport.grpcio.gate import Passage, StreamGate
 from ticker_server.api.transport.grpcio.unary import decoded
+from ticker_server.api.transport.services import OpenWatch, Rpc, WatchMethod
 from ticker_server.errors import TickerError
-from ticker_server.fanout.sink import Sink
 
-__all__ = ["OpenWatch", "StreamSink", "WatchMethod", "stream_handler"]
-
-
-class OpenWatch(Protocol):
-    """An open watch, as the transport sees it."""
-
-    def close(self) -> None:
-        """Release everything: the stream is gone. Idempotent."""
-
-
-WatchMethod = Callable[[watch_service_pb2.WatchStocksRequest, Caller, Sink], Awaitable[OpenWatch]]
-"""Opens a watch that writes into the sink. What it raises ends the stream; it may send before it returns."""
+__all__ = ["StreamSink", "stream_handler"]
 
 
 class StreamSink:
@@ -118,17 +104,15 @@ class StreamSink:
             self._waiter.set_result(None)
 
 
-def stream_handler(
-    name: str, request_type: type[Message], method: WatchMethod, gate: StreamGate, calls: Calls
-) -> grpc.RpcMethodHandler[Any, Any]:
-    """Return the handler of the method that opens a watch; `name` is its full name, `/package.Service/Method`."""
+def stream_handler(rpc: Rpc, gate: StreamGate, calls: Calls) -> grpc.RpcMethodHandler[Any, Any]:
+    """Return the handler of the method that opens a watch."""
 
     async def handle(request: bytes, context: Context) -> None:
-        call = calls.begin(name, context)
-        message = await decoded(request, request_type, context)
+        call = calls.begin(rpc.name, context)
+        message = await decoded(request, rpc.request, context)
         passage = gate.enter(call.caller.peer)
         call.when_over(passage.leave)
-        await answered(call, _watch(method, message, call, passage))
+        await answered(call, _watch(rpc.function, message, call, passage))
 
     return grpc.unary_stream_rpc_method_handler(handle)
 

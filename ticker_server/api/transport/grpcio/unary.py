@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -12,22 +11,18 @@ from ticker_server.api.caller import Caller
 from ticker_server.api.statuses import malformed_status
 from ticker_server.api.transport.grpcio.calls import Calls, Context
 from ticker_server.api.transport.grpcio.failures import abort, answered
+from ticker_server.api.transport.services import Method, Rpc
 
-__all__ = ["Method", "decoded", "unary_handler"]
-
-Method = Callable[[Any, Caller], Awaitable[Message]]
-"""A servicer's method: takes a request message and the caller, returns the answer's message."""
+__all__ = ["decoded", "unary_handler"]
 
 
-def unary_handler(
-    name: str, request_type: type[Message], method: Method, calls: Calls
-) -> grpc.RpcMethodHandler[Any, Any]:
-    """Return the handler of one unary method; `name` is its full name, `/package.Service/Method`."""
+def unary_handler(rpc: Rpc, calls: Calls) -> grpc.RpcMethodHandler[Any, Any]:
+    """Return the handler of one unary method."""
 
     async def handle(request: bytes, context: Context) -> bytes:
-        call = calls.begin(name, context)
-        message = await decoded(request, request_type, context)
-        return await answered(call, _answer(method, message, call.caller))
+        call = calls.begin(rpc.name, context)
+        message = await decoded(request, rpc.request, context)
+        return await answered(call, _answer(rpc.function, message, call.caller))
 
     return grpc.unary_unary_rpc_method_handler(handle)
 

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from ticker.v1 import watch_service_pb2, watch_service_pb2_grpc
 
-from ticker_server.api.transport.grpcio.server import Endpoint
+from ticker_server.api.transport.endpoint import Endpoint
 from ticker_server.api.transport.grpcio.stream import StreamSink
 from ticker_server.errors import ReaderTooSlow, StockNotFound, TickerError
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ticker_server.api.transport.grpcio.gate import StreamGate
+from ticker_server.api.transport.gate import StreamGate
 from ticker_server.errors import LimitExceeded, ServerDraining
 
 PEER, OTHER = "ipv4:127.0.0.1:1", "ipv4:127.0.0.1:2"
