@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import random
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -13,14 +12,13 @@ import structlog
 from ticker_server.api.prices import PriceServicer
 from ticker_server.api.stocks import StockServicer
 from ticker_server.api.subscriptions import SubscriptionServicer
-from ticker_server.api.transport.endpoint import Endpoint, Tls
-from ticker_server.api.transport.grpcio.server import GrpcServer
+from ticker_server.api.transport.endpoint import Server
 from ticker_server.api.transport.services import Services
 from ticker_server.api.users import UserServicer
 from ticker_server.api.watches import WatchServicer, WatchSources
 from ticker_server.app.backend import Backend
+from ticker_server.app.door import open_door
 from ticker_server.app.embedded import open_embedded
-from ticker_server.app.errors import AddressUnusable
 from ticker_server.app.parts import Parts
 from ticker_server.catalog import Catalog, OutboxRelay, Purge, StockDirectory, StockFinder
 from ticker_server.clock import Clock, SystemClock
@@ -70,7 +68,7 @@ class Gateway:
         self._backend: Backend | None = None
         self._catalog: Catalog | None = None
         self._finder: StockFinder | None = None
-        self._server: GrpcServer | None = None
+        self._server: Server | None = None
 
     @property
     def catalog(self) -> Catalog:
@@ -251,17 +249,7 @@ class Gateway:
 
     async def _serve(self, services: Services) -> None:
         settings = self._settings
-        endpoint = Endpoint(
-            host=settings.host, port=settings.port, tls=await _read_tls(settings), reflection=settings.reflection
-        )
-        self._server = GrpcServer(services, endpoint, self._clock)
-        try:
-            self.port = await self._server.start()
-        except OSError as error:
-            reason = "is in use by another process" if error.errno == errno.EADDRINUSE else "cannot be listened on"
-            raise AddressUnusable(
-                f"address {settings.host}:{settings.port} {reason}; give another one with --host and --port"
-            ) from error
+        self._server, self.port = await open_door(services, settings, self._clock)
         # It ends with the last stream; the drain seconds are only the cap.
         self._parts.push_async_callback(self._server.stop, settings.drain_seconds)
         await self._server.set_serving(serving=True)
@@ -282,14 +270,3 @@ async def _in_time(goal: Coroutine[Any, Any, None], *, unless: asyncio.Task[Any]
     finally:
         reaching.cancel()
         await asyncio.wait([reaching])
-
-
-async def _read_tls(settings: Settings) -> Tls | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    client_ca = settings.tls_client_ca
-    return Tls(
-        await asyncio.to_thread(settings.tls_cert.read_bytes),
-        await asyncio.to_thread(settings.tls_key.read_bytes),
-        await asyncio.to_thread(client_ca.read_bytes) if client_ca is not None else None,
-    )
