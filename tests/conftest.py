@@ -10,6 +10,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.support.certificates import pems
 from tests.support.gateways import running_gateway
 from tests.support.servers import broker, mark_by_fixture, postgres, postgres_url, topic_prefix
 from tests.support.virtual_clock import VirtualClock
@@ -24,8 +25,8 @@ settings.load_profile("untimed")
 # Folders of tests that wait for real servers to fail and to come back.
 LONGEST = {"faults", "integration"}
 
-# The fixtures of the real servers, for all tests.
-__all__ = ["broker", "postgres", "postgres_url", "topic_prefix"]
+# Fixtures for all tests that stand in modules of their own.
+__all__ = ["broker", "pems", "postgres", "postgres_url", "topic_prefix"]
 
 
 @pytest.hookimpl(trylast=True)

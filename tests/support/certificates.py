@@ -1,4 +1,4 @@
-"""Certificates, for the tests of what listens beyond loopback."""
+"""Certificates, for the tests of what speaks TLS."""
 
 from __future__ import annotations
 
