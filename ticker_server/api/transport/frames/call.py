@@ -92,15 +92,15 @@ class Call:
 
     def answer(self, handler: Callable[[bytes, Call], Awaitable[bytes]], request: bytes) -> None:
         """Let a handler answer one request with one message."""
-        self._run(self._answer(handler, request))
+        self._run(self._answer, handler, request)
 
     def open(self, handler: Callable[[bytes, Call, Stream], Awaitable[OpenWatch]], request: bytes) -> None:
         """Let a handler open what sends into the stream."""
-        self._run(self._open(handler, request))
+        self._run(self._open, handler, request)
 
     def serve(self, handler: Callable[[Call], Awaitable[None]]) -> None:
         """Let a handler read and write until it returns."""
-        self._run(self._serve(handler))
+        self._run(self._serve, handler)
 
     async def _answer(self, handler: Callable[[bytes, Call], Awaitable[bytes]], request: bytes) -> None:
         answer = await handler(request, self)
@@ -122,13 +122,18 @@ class Call:
         await handler(self)
         self._finish(trailers_block(0, metadata=self._trailing))
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._end_with(work))
+    def _run(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._end_with(work, *arguments))
+        # Not at the end of the task: it may be cancelled before it has begun.
+        self._task.add_done_callback(self._note_done)
 
-    async def _end_with(self, work: Coroutine[Any, Any, None]) -> None:
+    def _note_done(self, _task: asyncio.Task[None]) -> None:
+        self._on_done(self)
+
+    async def _end_with(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Do the work; whatever it raises becomes the status."""
         try:
-            await work
+            await work(*arguments)
         except CallFailed as failure:
             self._finish(failure.trailers(self._trailing))
         except asyncio.CancelledError as error:
@@ -138,8 +143,6 @@ class Call:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - nothing of an unforeseen error may reach the caller
             self._fail(error)
-        finally:
-            self._on_done(self)
 
     def _fail(self, error: BaseException) -> None:
         self._finish(trailers_of_status(failure_status(error, self.fields), self._trailing))

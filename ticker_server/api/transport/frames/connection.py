@@ -150,26 +150,23 @@ class Connection(asyncio.Protocol):
 
     def look(self) -> None:
         """See whether the peer is there and does what is due; called every few seconds."""
-        now = self._now()
-        limits = self._limits
-        transport = self._transport
+        limits, transport = self._limits, self._transport
         if transport is None or self._is_closing:
             return
+        now = self._http2.streams.now = self._now()
+        self._http2.streams.cut_lingering()
         if self._unsettled_since is not None and now - self._unsettled_since >= self._patience:
             self.close(ErrorCode.ENHANCE_YOUR_CALM, "the preface or a header block took too long")
         elif self._waits_for_output:
-            return  # what it says cannot be read, and TCP sees to it that it goes on
+            pass  # what it says cannot be read, and TCP sees to it that it goes on
         elif self._asked_at is not None:
             if self._heard_at > self._asked_at:
                 self._asked_at = None
             elif now - self._asked_at >= limits.keepalive_timeout:
                 transport.abort()
-                return
         elif now - self._heard_at >= limits.keepalive_seconds:
             self._asked_at = now
             self._output.write(ping_frame(_ARE_YOU_THERE))
-        self._http2.streams.now = now
-        self._http2.streams.cut_lingering()
 
     def drain(self) -> None:
         """Ask the peer to open no more streams; those it opened meanwhile are answered."""
@@ -208,10 +205,13 @@ class Connection(asyncio.Protocol):
         self._set_reading()
         self._output.close()
         self._turn.soon(self._let_go)
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            transport.close()
+        try:
+            if transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+        except OSError:  # the peer has reset the connection already
+            transport.abort()
         asyncio.get_running_loop().call_later(self._limits.close_seconds, transport.abort)
 
     def abort(self) -> None:

@@ -21,6 +21,9 @@ __all__ = ["Dispatcher"]
 
 _GRPC = b"application/grpc"
 _SEPARATORS = (b"", b"+", b";")
+_TEXT = (b"content-type", b"text/plain")
+_NOT_ALLOWED = http_block(405, (_TEXT, (b"allow", b"POST")))
+_UNSUPPORTED = http_block(415, (_TEXT,))
 
 
 class Dispatcher:
@@ -40,7 +43,7 @@ class Dispatcher:
         if refusal is not None:
             # Such an answer waits for the end of the request, which is what clients of HTTP expect.
             stream.inbox.is_discarding = True
-            stream.inbox.on_change = partial(_refuse, stream, *refusal)
+            stream.inbox.on_change = partial(stream.answer_plain, *refusal)
             return
         try:
             method = self._find(request)
@@ -87,18 +90,15 @@ class Dispatcher:
             self._idle.set()
 
 
-def _http_refusal(request: Request) -> tuple[int, str] | None:
-    """Return the HTTP status and text for what is no gRPC request."""
+def _http_refusal(request: Request) -> tuple[bytes, bytes] | None:
+    """Return the headers and the body of the answer to what is no gRPC request."""
     if request.method != b"POST":
-        return 405, "gRPC requests are POSTs\n"
+        # To HEAD, an answer has no body (RFC 9110, section 9.3.2).
+        return _NOT_ALLOWED, b"" if request.method == b"HEAD" else b"gRPC requests are POSTs\n"
     kind = request.content_type
     if not kind.startswith(_GRPC) or kind[len(_GRPC) : len(_GRPC) + 1] not in _SEPARATORS:
-        return 415, "gRPC requests have the content-type application/grpc\n"
+        return _UNSUPPORTED, b"gRPC requests have the content-type application/grpc\n"
     return None
-
-
-def _refuse(stream: Stream, status: int, text: str) -> None:
-    stream.answer_plain(http_block(status, "text/plain"), text.encode())
 
 
 def _fail(stream: Stream, failure: CallFailed) -> None:

@@ -127,7 +127,15 @@ def headers_block(metadata: Metadata) -> bytes:
 @lru_cache(maxsize=256)
 def _status_fields(code: int, message: str) -> bytes:
     fields = _literal(b"grpc-status", b"%d" % code)
-    return fields + _literal(b"grpc-message", quote(message, safe=_UNESCAPED).encode()) if message else fields
+    return fields + _literal(b"grpc-message", _escaped(message).encode()) if message else fields
+
+
+def _escaped(message: str) -> str:
+    """Escape a message as gRPC does, and the spaces that no header may begin or end with (RFC 9113, section 8.2.1)."""
+    text = quote(message, safe=_UNESCAPED)
+    inner = text.strip(" ")
+    before = len(text) - len(text.lstrip(" "))
+    return "%20" * before + inner + "%20" * (len(text) - before - len(inner))
 
 
 def trailers_block(code: int, message: str = "", details: bytes = b"", metadata: Metadata = ()) -> bytes:
@@ -138,9 +146,9 @@ def trailers_block(code: int, message: str = "", details: bytes = b"", metadata:
     return block + _encoded(metadata)
 
 
-def http_block(status: int, content_type: str) -> bytes:
+def http_block(status: int, fields: Headers) -> bytes:
     """Return the headers of an answer to what is no gRPC call."""
-    return _literal(b":status", b"%d" % status) + _literal(b"content-type", content_type.encode())
+    return _literal(b":status", b"%d" % status) + _joined(fields)
 
 
 def _encoded(metadata: Metadata) -> bytes:

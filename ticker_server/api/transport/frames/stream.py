@@ -159,8 +159,12 @@ class Stream:
 
     def answer_plain(self, headers: bytes, body: bytes) -> None:
         """Answer with headers of its own and a body that ends the stream."""
-        self.begin(headers)
-        self.finish(b"", body)
+        if body:
+            self.begin(headers)
+            self.finish(b"", body)
+        else:
+            self._headers = b""
+            self.finish(headers)
 
     def reset(self) -> None:
         """Let go of everything: nothing may be sent on this stream any more."""
