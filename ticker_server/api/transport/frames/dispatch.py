@@ -11,7 +11,7 @@ from google.rpc import code_pb2
 
 from ticker_server.api.caller import Caller
 from ticker_server.api.transport.frames.call import Call
-from ticker_server.api.transport.frames.header_block import Malformed, Request, http_block, metadata_of
+from ticker_server.api.transport.frames.header_block import Request, http_block
 from ticker_server.api.transport.frames.methods import Method, Methods, Push, Streaming, Unary
 from ticker_server.api.transport.frames.status import CallFailed
 from ticker_server.api.transport.frames.stream import Stream
@@ -47,16 +47,12 @@ class Dispatcher:
             return
         try:
             method = self._find(request)
-            metadata = metadata_of(request.headers)
         except CallFailed as failure:
             _fail(stream, failure)
             return
-        except Malformed as error:
-            _fail(stream, CallFailed(code_pb2.INTERNAL, str(error)))
-            return
         deadline = None if request.timeout is None else self._clock.wall() + request.timeout
         caller = Caller(peer=peer, request_id=secrets.token_hex(8), deadline=deadline)
-        call = Call(request.path, metadata, caller, stream, self._forget)
+        call = Call(request.path, request.metadata, caller, stream, self._forget)
         self._calls.add(call)
         self._idle.clear()
         if request.timeout is not None:

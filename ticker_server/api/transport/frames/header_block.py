@@ -24,8 +24,6 @@ __all__ = [
     "check_trailers",
     "headers_block",
     "http_block",
-    "list_size",
-    "metadata_of",
     "parse_request",
     "trailers_block",
 ]
@@ -54,7 +52,11 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The headers of a request. `timeout` is in nanoseconds, None without one."""
+    """What the headers of a request say. `timeout` is in nanoseconds, None without one.
+
+    `metadata` is what the caller has to tell beside the headers that are the protocol's; `size` is that of all headers
+    as HTTP/2 counts it (RFC 9113, section 6.5.2).
+    """
 
     method: bytes
     path: str
@@ -62,35 +64,43 @@ class Request:
     encoding: bytes
     content_length: int | None
     timeout: int | None
-    headers: Headers
+    metadata: Metadata
+    size: int
 
 
 def parse_request(headers: Headers) -> Request:
     """Return what a header list asks for. Raises Malformed."""
     pseudo: dict[bytes, bytes] = {}
-    content_type = encoding = b""
-    content_length = timeout = None
-    regular = False
+    own: dict[bytes, bytes] = {}
+    metadata: list[tuple[str, str | bytes]] = []
+    size = 0
     for name, value in headers:
+        size += len(name) + len(value) + _ENTRY_OVERHEAD
         if name[:1] == b":":
-            if regular or name not in _PSEUDO or name in pseudo:
+            if own or metadata or name not in _PSEUDO or name in pseudo:
                 raise Malformed(f"pseudo-header {name!r} is unknown, repeated or out of its place")
             pseudo[name] = value
             continue
-        regular = True
         _check_field(name, value)
-        if name == b"content-type":
-            content_type = value
-        elif name == b"grpc-encoding":
-            encoding = value
-        elif name == b"grpc-timeout":
-            timeout = _timeout(value)
-        elif name == b"content-length":
-            content_length = _content_length(value)
+        if name in _NOT_METADATA:
+            own[name] = value
+        elif name[-4:] == b"-bin":
+            metadata.extend((name.decode("ascii"), _decoded(piece)) for piece in value.split(b","))
+        else:
+            metadata.append((name.decode("ascii"), value.decode("latin-1")))
     path = pseudo.get(b":path", b"")
     if not path or b":method" not in pseudo or b":scheme" not in pseudo:
         raise Malformed("a pseudo-header is missing")
-    return Request(pseudo[b":method"], path.decode("latin-1"), content_type, encoding, content_length, timeout, headers)
+    return Request(
+        method=pseudo[b":method"],
+        path=path.decode("latin-1"),
+        content_type=own.get(b"content-type", b""),
+        encoding=own.get(b"grpc-encoding", b""),
+        content_length=_content_length(own.get(b"content-length")),
+        timeout=_timeout(own.get(b"grpc-timeout")),
+        metadata=metadata,
+        size=size,
+    )
 
 
 def check_trailers(headers: Headers) -> None:
@@ -99,24 +109,6 @@ def check_trailers(headers: Headers) -> None:
         if name[:1] == b":":
             raise Malformed("a pseudo-header among the trailers")
         _check_field(name, value)
-
-
-def list_size(headers: Headers) -> int:
-    """Return the size of a header list as HTTP/2 counts it (RFC 9113, section 6.5.2)."""
-    return sum(len(name) + len(value) + _ENTRY_OVERHEAD for name, value in headers)
-
-
-def metadata_of(headers: Headers) -> Metadata:
-    """Return what the caller has to tell, without the headers that are the protocol's. Raises Malformed."""
-    metadata: list[tuple[str, str | bytes]] = []
-    for name, value in headers:
-        if name[:1] == b":" or name in _NOT_METADATA:
-            continue
-        if name[-4:] == b"-bin":
-            metadata.extend((name.decode("ascii"), _decoded(piece)) for piece in value.split(b","))
-        else:
-            metadata.append((name.decode("ascii"), value.decode("latin-1")))
-    return metadata
 
 
 def headers_block(metadata: Metadata) -> bytes:
@@ -195,13 +187,17 @@ def _is_name(name: bytes) -> bool:
     return bool(name) and not _BAD_NAME.search(name) and name not in _OF_CONNECTION
 
 
-def _content_length(value: bytes) -> int:
+def _content_length(value: bytes | None) -> int | None:
+    if value is None:
+        return None
     if not value.isdigit():
         raise Malformed("content-length is no number")
     return int(value[:20])
 
 
-def _timeout(value: bytes) -> int:
+def _timeout(value: bytes | None) -> int | None:
+    if value is None:
+        return None
     found = _TIMEOUT.fullmatch(value)
     if found is None:
         raise Malformed("grpc-timeout is no number of at most 8 digits and a unit")

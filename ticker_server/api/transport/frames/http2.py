@@ -52,6 +52,7 @@ class Http2:
 
     __slots__ = (
         "_budget",
+        "_has_settings",
         "_limits",
         "_output",
         "_pinged_at",
@@ -76,6 +77,7 @@ class Http2:
         self._limits = limits
         self._budget = Budget()
         self._rest = b""
+        self._has_settings = False
         self._requests_left = 0
         self._strikes = 0
         self._pinged_at = -limits.ping_interval
@@ -225,7 +227,9 @@ class Http2:
             raise Fault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS of a wrong length")
         if flags & ACK:
             return
-        self._spend(self._limits.settings, "too many SETTINGS frames")
+        if self._has_settings:
+            self._spend(self._limits.settings, "too many SETTINGS frames")
+        self._has_settings = True
         for start in range(0, len(payload), 6):
             number = int.from_bytes(payload[start : start + 2], "big")
             self._set(number, int.from_bytes(payload[start + 2 : start + 6], "big"))

@@ -22,7 +22,6 @@ from ticker_server.api.transport.frames.header_block import (
     Malformed,
     Request,
     check_trailers,
-    list_size,
     parse_request,
 )
 from ticker_server.api.transport.frames.inbox import Inbox
@@ -48,7 +47,11 @@ class Streams:
         "_budget",
         "_cut",
         "_held",
+        "_known_headers",
+        "_known_request",
         "_limits",
+        "_on_linger",
+        "_on_over",
         "_on_request",
         "_output",
         "_owed",
@@ -79,6 +82,12 @@ class Streams:
         self._on_request = on_request
         self._held = 0
         self._owed = 0
+        # What the newest headers say: some peers repeat them, and then they are the same object.
+        self._known_headers: Headers | None = None
+        self._known_request: Request | None = None
+        # One for all streams; each bound method is an object.
+        self._on_over = self._note_over
+        self._on_linger = self._note_lingering
         # Streams that were ended here before the peer had ended them: what it sends on them is on its way already.
         self._cut: dict[int, float] = {}
 
@@ -195,18 +204,15 @@ class Streams:
             self._spend(limits.refusals, "too many streams were opened above the limit")
             self.cut(stream_id, ErrorCode.REFUSED_STREAM)
             return
-        try:
-            request = parse_request(headers)
-        except Malformed:
-            request = None
+        request = self._parsed(headers)
         if request is None or depends_on_itself:
             self.reset(stream_id, ErrorCode.PROTOCOL_ERROR)
             return
         stream = self.open[stream_id] = Stream(stream_id, self._output, self.initial_window, self.now)
-        stream.on_over = self._note_over
-        stream.on_linger = self._note_lingering
+        stream.on_over = self._on_over
+        stream.on_linger = self._on_linger
         inbox = stream.inbox = Inbox(limits, stream_id, self._give_credit, self._account, request.content_length)
-        if list_size(headers) > limits.max_header_list:
+        if request.size > limits.max_header_list:
             failure = CallFailed(
                 code_pb2.RESOURCE_EXHAUSTED, f"the metadata is larger than {limits.max_header_list} bytes"
             )
@@ -216,6 +222,16 @@ class Streams:
         self._on_request(stream, request)
         if ends and not stream.is_over:
             self._feed(stream, inbox, b"", 0, ends=True)
+
+    def _parsed(self, headers: Headers) -> Request | None:
+        """Return what the headers ask for, None if they are malformed."""
+        if headers is not self._known_headers:
+            try:
+                self._known_request = parse_request(headers)
+            except Malformed:
+                return None
+            self._known_headers = headers
+        return self._known_request
 
     def _take_trailers(self, stream: Stream, headers: Headers, *, ends: bool) -> None:
         if stream.is_half_closed or stream.inbox is None:
