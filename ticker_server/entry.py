@@ -15,6 +15,7 @@ _SERVER_PACKAGES = {
     "confluent_kafka",
     "grpc_health",
     "grpc_reflection",
+    "hpack",
     "psycopg",
     "pydantic",
     "pydantic_settings",
