@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Callable
 
 from ticker_server.api.transport.endpoint import Endpoint, Server, Tls
-from ticker_server.api.transport.grpcio.server import GrpcServer
 from ticker_server.api.transport.services import Services
 from ticker_server.app.errors import AddressUnusable
 from ticker_server.clock import Clock
-from ticker_server.settings import Settings
+from ticker_server.settings import Settings, Transport
 
 __all__ = ["open_door"]
 
@@ -24,7 +24,7 @@ async def open_door(services: Services, settings: Settings, clock: Clock) -> tup
     endpoint = Endpoint(
         host=settings.host, port=settings.port, tls=await _read_tls(settings), reflection=settings.reflection
     )
-    server = GrpcServer(services, endpoint, clock)
+    server = _server(settings.transport)(services, endpoint, clock)
     try:
         return server, await server.start()
     except OSError as error:
@@ -32,6 +32,17 @@ async def open_door(services: Services, settings: Settings, clock: Clock) -> tup
         raise AddressUnusable(
             f"address {settings.host}:{settings.port} {reason}; give another one with --host and --port"
         ) from error
+
+
+def _server(transport: Transport) -> Callable[[Services, Endpoint, Clock], Server]:
+    """Return the class of the transport. Only its own modules are loaded: grpc alone has 12 MB."""
+    if transport is Transport.FRAMES:
+        from ticker_server.api.transport.frames.server import FramesServer  # noqa: PLC0415
+
+        return FramesServer
+    from ticker_server.api.transport.grpcio.server import GrpcServer  # noqa: PLC0415
+
+    return GrpcServer
 
 
 async def _read_tls(settings: Settings) -> Tls | None:

@@ -25,6 +25,13 @@ __all__ = ["demo", "serve"]
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on, 0 = any free.  [default: 50051]")] = None,
+    transport: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[grpcio|frames]",
+            help="What speaks gRPC: grpc.aio, or a server of our own.  [default: grpcio]",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     kafka: Kafka = None,
@@ -53,6 +60,7 @@ def serve(
     settings = Settings.load(
         host=host,
         port=port,
+        transport=transport,
         data_dir=data_dir,
         database_url=database_url,
         kafka_bootstrap_servers=kafka,

@@ -18,7 +18,6 @@ __all__ = ["LoadedSettings", "SettingsError", "flag", "source"]
 _NOT_SERVED = {
     "TICKER_AUTH": ("", "none"),
     "TICKER_METRICS_PORT": ("", "0"),
-    "TICKER_TRANSPORT": ("", "grpcio"),
     "TICKER_WORKERS": ("", "1"),
 }
 """Settings of the command line's contract that this version does not serve yet, and the values that ask for nothing."""

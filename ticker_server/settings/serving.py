@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Collection
+from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,16 @@ from ticker_server.settings.deployment import Deployment
 from ticker_server.settings.durations import parse_seconds
 from ticker_server.settings.loading import SettingsError, flag, source
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "Transport"]
+
+
+class Transport(StrEnum):
+    """What speaks gRPC with the clients."""
+
+    GRPCIO = "grpcio"
+    """The server of grpc.aio."""
+    FRAMES = "frames"
+    """A server of our own, which writes ready HTTP/2 frames."""
 
 
 def _age(value: Any) -> float:
@@ -33,6 +44,7 @@ class Settings(Deployment):
     """The address to listen on; an IPv6 address without brackets."""
     port: int = Field(50051, ge=0, le=65535, description="a number from 0 to 65535")
     """The port to listen on; 0 = any free one."""
+    transport: Transport = Field(Transport.GRPCIO, description="grpcio or frames")
     tls_cert: Path | None = None
     """The certificate chain, PEM."""
     tls_key: Path | None = None
@@ -56,6 +68,7 @@ class Settings(Deployment):
         """Refuse half a pair, files that cannot be used, and serving the world unprotected."""
         super().judge(given)
         self._judge_tls(given)
+        self._judge_transport(given)
         self._judge_exposure(given)
 
     @field_validator("host")
@@ -90,6 +103,14 @@ class Settings(Deployment):
             raise SettingsError(
                 f"{source('tls_client_ca', given)}: {self.tls_client_ca} is not a readable certificate, in PEM"
             ) from error
+
+    def _judge_transport(self, given: Collection[str]) -> None:
+        # The TLS of the standard loop would keep seven times the memory for each connection.
+        if self.transport is Transport.FRAMES and self.tls_cert is not None and find_spec("uvloop") is None:
+            raise SettingsError(
+                f"{source('transport', given)}: frames with TLS needs uvloop, which is not installed; "
+                "install it, or use --transport grpcio"
+            )
 
     def _judge_exposure(self, given: Collection[str]) -> None:
         if self.tls_cert is None and not self.allow_insecure and not _is_loopback(self.host):

@@ -16,7 +16,8 @@ def test_help_names_what_is_served_only(ticker_server: Run) -> None:
     _, output, _ = ticker_server("serve", "--help")
 
     assert "--data-dir" in output
-    for flag in ("--workers", "--auth", "--transport", "--metrics-port"):
+    assert "--transport [grpcio|frames]" in output
+    for flag in ("--workers", "--auth", "--metrics-port"):
         assert flag not in output
         assert ticker_server("serve", flag, "x")[0] == 2
 
@@ -25,6 +26,7 @@ def test_help_names_what_is_served_only(ticker_server: Run) -> None:
     ("flags", "message"),
     [
         (["--port", "65536"], '--port should be a number from 0 to 65535, not "65536"'),
+        (["--transport", "grpc"], '--transport should be grpcio or frames, not "grpc"'),
         (["--drain-seconds", "5s"], '--drain-seconds should be a number of seconds from 0 to 3600, not "5s"'),
         (["--tls-cert", "cert.pem"], "--tls-cert needs --tls-key as well"),
     ],

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ticker_server.logs import LogFormat, LogLevel
-from ticker_server.settings import Deployment, Settings, SettingsError
+from ticker_server.settings import Deployment, Settings, SettingsError, Transport
 
 
 def refusal(**flags: Any) -> str:
@@ -21,6 +22,7 @@ def test_defaults() -> None:
     settings = Settings.load()
 
     assert (settings.host, settings.port, settings.data_dir) == ("127.0.0.1", 50051, Path("ticker-data"))
+    assert settings.transport is Transport.GRPCIO
     assert settings.reflection
     assert not settings.allow_insecure
     assert settings.drain_seconds == 10
@@ -36,6 +38,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "HOST": "::1",
         "PORT": "0",
+        "TRANSPORT": "frames",
         "DATA_DIR": "/var/lib/ticker",
         "ALLOW_INSECURE": "true",
         "REFLECTION": "false",
@@ -56,6 +59,7 @@ def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         **Deployment.load().model_dump(),
         "host": "::1",
         "port": 0,
+        "transport": Transport.FRAMES,
         "tls_cert": None,
         "tls_key": None,
         "tls_client_ca": None,
@@ -103,6 +107,7 @@ def test_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("port", "abc", "a number from 0 to 65535"),
         ("port", "65536", "a number from 0 to 65535"),
         ("port", "-1", "a number from 0 to 65535"),
+        ("transport", "grpc", "grpcio or frames"),
         ("allow_insecure", "maybe", "true or false"),
         ("reflection", "maybe", "true or false"),
         ("drain_seconds", "5s", "a number of seconds from 0 to 3600"),
@@ -147,7 +152,6 @@ def test_unknown_setting_is_refused() -> None:
     [
         ("TICKER_WORKERS", "2"),
         ("TICKER_AUTH", "jwt"),
-        ("TICKER_TRANSPORT", "frames"),
         ("TICKER_METRICS_PORT", "9100"),
     ],
 )
@@ -160,7 +164,7 @@ def test_what_is_not_served_yet_is_refused(monkeypatch: pytest.MonkeyPatch, vari
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("TICKER_WORKERS", "1"), ("TICKER_AUTH", "none"), ("TICKER_TRANSPORT", "grpcio"), ("TICKER_METRICS_PORT", "0")],
+    [("TICKER_WORKERS", "1"), ("TICKER_AUTH", "none"), ("TICKER_METRICS_PORT", "0")],
 )
 def test_what_asks_for_nothing_is_allowed(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     """A variable of a part that is not served yet may have the value that is the case anyway."""
@@ -236,3 +240,17 @@ def test_unusable_client_ca(pems: Path) -> None:
     message = refusal(tls_cert=pems / "cert.pem", tls_key=pems / "key.pem", tls_client_ca=pems / "junk.pem")
 
     assert message == f"--tls-client-ca: {pems / 'junk.pem'} is not a readable certificate, in PEM"
+
+
+def test_frames_with_tls_need_uvloop(monkeypatch: pytest.MonkeyPatch, pems: Path) -> None:
+    """TLS over frames is refused where uvloop is not installed; plain text, and TLS over grpc.aio, are not."""
+    files = {"tls_cert": pems / "cert.pem", "tls_key": pems / "key.pem"}
+    assert Settings.load(transport="frames", **files).transport is Transport.FRAMES
+
+    monkeypatch.setitem(sys.modules, "uvloop", None)  # as if it were not there
+    rule = "frames with TLS needs uvloop, which is not installed; install it, or use --transport grpcio"
+    assert refusal(transport="frames", **files) == f"--transport: {rule}"
+    Settings.load(transport="frames")
+    Settings.load(transport="grpcio", **files)
+    monkeypatch.setenv("TICKER_TRANSPORT", "frames")
+    assert refusal(**files) == f"TICKER_TRANSPORT: {rule}"
