@@ -39,6 +39,11 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(autouse=True)
+def transport() -> None:
+    """Have no transport: nothing here serves, so nothing runs twice."""
+
+
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Build the wheel and install it without extras."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 BIN = Path(sys.prefix) / "bin"
 READY = re.compile(r"ticker-server ready grpc=(\S+) metrics=off pid=(\d+)\n")
+TRANSPORT = "TICKER_TRANSPORT"
 WAIT_SECONDS = 30.0
 
 
@@ -84,5 +85,5 @@ async def run(program: str, *arguments: str, stdin: bytes | None = None) -> tupl
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TICKER_")}
+    """Return the environment without settings of ours, but for the transport: tests may be run over each."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TICKER_") or name == TRANSPORT}
