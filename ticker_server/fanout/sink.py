@@ -15,14 +15,17 @@ class Sink(Protocol):
 
     The whole of conflation rests on it: while the reader is slow the sink is not writable and nothing is built;
     once it is writable again, `on_writable` is called and the watch takes the newest of everything.
+
+    A transport may say so for its own reasons, too, such as a connection that has too much to send already. Whoever was
+    told False is called back, once.
     """
 
     on_writable: Callable[[], None]
-    """Set by the watch; called in the event loop each time the sink has become writable again."""
+    """Set by the watch; called in the event loop each time the sink, which was not writable, is so again."""
 
     @property
     def writable(self) -> bool:
-        """Whether a message can be sent now: False from `send()` until that message is out, and after `end()`."""
+        """Whether a message can be sent now: False while the one before is not out, and after `end()`."""
 
     def send(self, parts: Sequence[bytes]) -> None:
         """Send one message, the join of the parts. Only when writable; never waits."""

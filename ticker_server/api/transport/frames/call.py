@@ -102,6 +102,10 @@ class Call:
         """Let a handler read and write until it returns."""
         self._run(self._serve, handler)
 
+    def end(self, failure: CallFailed) -> None:
+        """End the call with a status, whatever its handler does; it is cancelled."""
+        self._stream.finish(failure.trailers())
+
     async def _answer(self, handler: Callable[[bytes, Call], Awaitable[bytes]], request: bytes) -> None:
         answer = await handler(request, self)
         self._finish(

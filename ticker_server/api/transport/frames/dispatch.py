@@ -33,6 +33,7 @@ class Dispatcher:
         self._methods = methods
         self._clock = clock
         self._calls: set[Call] = set()
+        self._unawaited: set[Call] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -59,6 +60,8 @@ class Dispatcher:
             call.expire_in(request.timeout / 1e9, cut)
         if isinstance(method, Streaming):
             call.serve(method.serve)
+            if not method.is_awaited:
+                self._unawaited.add(call)
         else:
             stream.inbox.on_change = partial(_take_only_message, stream, call, method)
 
@@ -74,6 +77,11 @@ class Dispatcher:
         """Wait until no handler runs."""
         await self._idle.wait()
 
+    def end_unawaited(self) -> None:
+        """End the calls that no drain waits for."""
+        for call in list(self._unawaited):
+            call.end(CallFailed(code_pb2.UNAVAILABLE, "the server is about to stop"))
+
     def cancel(self) -> None:
         """Cancel the handlers that run."""
         for call in list(self._calls):
@@ -82,6 +90,7 @@ class Dispatcher:
 
     def _forget(self, call: Call) -> None:
         self._calls.discard(call)
+        self._unawaited.discard(call)
         if not self._calls:
             self._idle.set()
 

@@ -29,7 +29,10 @@ class Health:
     @property
     def methods(self) -> Methods:
         """What a listener answers for it."""
-        return {f"/{HEALTH_SERVICE}/Check": Unary(self._check), f"/{HEALTH_SERVICE}/Watch": Streaming(self._watch)}
+        return {
+            f"/{HEALTH_SERVICE}/Check": Unary(self._check),
+            f"/{HEALTH_SERVICE}/Watch": Streaming(self._watch, is_awaited=False),
+        }
 
     def set_serving(self, *, serving: bool) -> None:
         """Say of all services whether they serve, also to those who watch."""

@@ -68,7 +68,7 @@ class Limits:
     """PINGs that come faster, with no DATA or HEADERS sent in between, are strikes."""
     max_ping_strikes: int = 2
     free_reset_age: float = 1.0
-    """A stream older than this may be reset without being counted."""
+    """A stream older than this may be reset without being counted, and so may one that was answered."""
     resets: Allowance = field(default=Allowance(200, 100))
     settings: Allowance = field(default=Allowance(20, 2))
     priorities: Allowance = field(default=Allowance(500, 100))

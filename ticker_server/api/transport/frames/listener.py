@@ -27,6 +27,8 @@ _SLICE = 500
 _TCP_NOTSENT_LOWAT = 25
 """Of Linux; the library names it from Python 3.12 on."""
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_LAST_SECONDS = 0.2
+"""So long those who watch health have to hear that it ends."""
 _ACCEPT_AGAIN_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -86,6 +88,8 @@ class Listener:
             task.cancel()
         for connection in self.connections:
             connection.drain()
+        await self._gone_within(min(grace, _LAST_SECONDS))
+        self._dispatcher.end_unawaited()
         # A peer that has answered the PING has seen what was written before it, and opens no more streams.
         await self._gone_within(min(grace, self._limits.goaway_ack_seconds))
         for connection in self.connections:

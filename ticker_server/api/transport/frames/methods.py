@@ -28,9 +28,13 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """Any other kind: reads and writes through the call, and ends it by returning."""
+    """Any other kind: reads and writes through the call, and ends it by returning.
+
+    `is_awaited`: whether a drain waits for it. What goes on for as long as its caller pleases is not waited for.
+    """
 
     serve: Callable[[Call], Awaitable[None]]
+    is_awaited: bool = True
 
 
 Method = Unary | Push | Streaming

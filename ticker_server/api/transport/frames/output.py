@@ -137,8 +137,9 @@ class Output:
                 self.serve_soon()
 
     def close(self) -> None:
-        """Drop everything: the connection is gone."""
+        """Drop everything, also what is still written: the connection is gone."""
         self.is_congested = True
+        self._write_out = _drop
         self._chunks.clear()
         self.waiting = None
 
@@ -148,3 +149,7 @@ class Output:
         chunks.clear()
         self._size = 0
         self._write_out(data)
+
+
+def _drop(_data: bytes) -> None:
+    """Stand in for the connection once it is gone."""

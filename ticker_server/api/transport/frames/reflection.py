@@ -22,7 +22,7 @@ def reflection_methods(services: Iterable[str]) -> Methods:
         async for response in servicer.ServerReflectionInfo(_requests(call), None):
             await call.write(response.SerializeToString())
 
-    return {f"/{name}/{REFLECTION_METHOD}": Streaming(serve) for name in REFLECTION_SERVICES}
+    return {f"/{name}/{REFLECTION_METHOD}": Streaming(serve, is_awaited=False) for name in REFLECTION_SERVICES}
 
 
 async def _requests(call: Call) -> AsyncIterator[Any]:

@@ -15,7 +15,6 @@ from ticker_server.api.transport.frames.header_block import OK_TRAILERS
 from ticker_server.api.transport.frames.health import Health
 from ticker_server.api.transport.frames.listener import Listener
 from ticker_server.api.transport.frames.methods import Method, Push, Unary
-from ticker_server.api.transport.frames.reflection import reflection_methods
 from ticker_server.api.transport.frames.status import CallFailed, trailers_of_status
 from ticker_server.api.transport.frames.stream import Stream
 from ticker_server.api.transport.frames.tls import server_context
@@ -39,6 +38,9 @@ class FramesServer:
         methods: dict[str, Method] = {rpc.name: self._method(rpc) for rpc in services.rpcs()}
         methods.update(self._health.methods)
         if endpoint.reflection:
+            # Imported here: its library brings grpc along, 12 MB that nothing else needs.
+            from ticker_server.api.transport.frames.reflection import reflection_methods  # noqa: PLC0415
+
             methods.update(reflection_methods((*names, HEALTH_SERVICE)))
         self._listener = Listener(methods, clock=clock)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from struct import Struct
 
+from ticker_server.api.transport.failures import failure_status
 from ticker_server.api.transport.frames.frame import (
     DATA,
     END_STREAM,
@@ -22,7 +23,7 @@ from ticker_server.api.transport.frames.frame import (
 from ticker_server.api.transport.frames.header_block import RESPONSE_HEADERS
 from ticker_server.api.transport.frames.inbox import Inbox
 from ticker_server.api.transport.frames.output import Output
-from ticker_server.api.transport.frames.status import trailers_of
+from ticker_server.api.transport.frames.status import trailers_of, trailers_of_status
 from ticker_server.errors import TickerError
 
 __all__ = ["Stream", "message_bytes"]
@@ -107,6 +108,11 @@ class Stream:
         """Whether nothing more is sent: the end is out, or the stream was reset."""
         return self._state == _OVER
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the answer was sent."""
+        return self._headers is None
+
     def begin(self, headers: bytes) -> None:
         """Set the header block of the answer; it leaves with the first message. Too late once anything was sent."""
         if self._headers is not None:
@@ -150,6 +156,7 @@ class Stream:
             self.send_headers()
             self._rest = memoryview(bytes(self._rest) + last)
         self._end = trailers
+        self.on_writable = _ignore
         if self._state == _READY or not self._rest:
             self._output.forget(self)
             self._state = _READY
@@ -185,7 +192,10 @@ class Stream:
         if self._rest:
             self._advance(1)
         if self.writable:
-            self.on_writable()
+            try:
+                self.on_writable()
+            except Exception as error:  # noqa: BLE001 - it costs this stream alone
+                self.finish(trailers_of_status(failure_status(error, {})))
 
     def _wait(self) -> None:
         if self.window <= 0:
@@ -216,7 +226,6 @@ class Stream:
     def _write_end(self, trailers: bytes) -> None:
         output = self._output
         self._state = _OVER
-        self.on_writable = _ignore
         if trailers:
             # Without a message before it, the end is all of the answer: one block (trailers-only).
             block = trailers if self._headers is None else self._headers + trailers

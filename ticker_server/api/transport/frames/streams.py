@@ -136,7 +136,7 @@ class Streams:
         if stream is None:
             self._check_known(stream_id, "RST_STREAM")
             return
-        if self.now - stream.since < self._limits.free_reset_age:
+        if not stream.has_begun and self.now - stream.since < self._limits.free_reset_age:
             self._spend(self._limits.resets, "streams are opened and reset too often")
         stream.reset()
         self._forget(stream)
