@@ -17,6 +17,9 @@ DUMPING_GROUNDS = {"base", "common", "helpers", "manager", "utils"}
 UNMIRRORED: dict[str, str] = {
     "ticker_server/fanout/sink.py": "a protocol without behaviour",
     "ticker_server/feed/log.py": "a protocol without behaviour; its adapters have the tests",
+    "ticker_server/api/transport/frames/fault.py": "an error without behaviour",
+    "ticker_server/api/transport/frames/limits.py": "a record without behaviour",
+    "ticker_server/api/transport/frames/methods.py": "records without behaviour",
     "ticker_server/app/backend.py": "a record without behaviour",
     "ticker_server/app/errors.py": "errors without behaviour",
     "ticker_server/cli/options.py": "types of options; the commands that have them are tested",
