@@ -20,6 +20,7 @@ from tests.support.process_figures import holdings_of
 from tests.support.processes import running_server
 from tests.support.tcp_proxy import proxy_to
 from ticker_client import Disconnected, Gap, Reconnected, Tick, TickerClient, Update, Watch
+from ticker_server.settings import Transport
 
 REPORT_SECONDS = 16.0
 FREE_SECONDS = 35.0
@@ -29,6 +30,11 @@ LATE_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 
 pytestmark = pytest.mark.timeout(150)
+
+
+@pytest.fixture(autouse=True)
+def transport() -> None:
+    """Nothing is chosen for all: most of the time passes in waiting, so both transports wait together."""
 
 
 @dataclass
@@ -100,10 +106,10 @@ async def lose_and_find(pid: int, readers: list[Reader], cut: Callable[[], None]
     assert [len(reader.reported) for reader in readers] == [1] * len(readers)
 
 
-async def test_both_ends_notice_a_link_that_was_cut(tmp_path: Path) -> None:
-    """Through a proxy that goes silent: the SDK says so in 16 s, the server frees all in 35 s, and nothing is missed."""
+async def lose_through_proxy(data_dir: Path, transport: Transport) -> None:
+    """Let a proxy go silent before a server of a transport, and check both ends and the ticks."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(running_server(tmp_path / "data"))
+        server = await stack.enter_async_context(running_server(data_dir, "--transport", transport))
         proxy = stack.enter_context(proxy_to(int(server.target.rpartition(":")[2])))
         publisher = await stack.enter_async_context(TickerClient(server.target))
         for stock_id in ("AAPL", "IDLE"):
@@ -125,14 +131,22 @@ async def test_both_ends_notice_a_link_that_was_cut(tmp_path: Path) -> None:
     assert not idle.numbers
 
 
+async def test_both_ends_notice_a_link_that_was_cut(tmp_path: Path) -> None:
+    """Through a proxy that goes silent: the SDK says so in 16 s, the server frees all in 35 s, and nothing is missed."""
+    async with asyncio.TaskGroup() as group:
+        for transport in Transport:
+            group.create_task(lose_through_proxy(tmp_path / transport, transport))
+
+
+@pytest.mark.parametrize("transport", Transport, ids=str)
 @pytest.mark.skipif("TICKER_TEST_FULL" not in os.environ, reason="the proxy shows the same; set TICKER_TEST_FULL=1")
-async def test_both_ends_notice_a_network_that_was_cut(tmp_path: Path) -> None:
+async def test_both_ends_notice_a_network_that_was_cut(tmp_path: Path, transport: Transport) -> None:
     """The same through network namespaces, where packets are lost and not only held back."""
     if reason := why_not():
         pytest.skip(reason)
     async with AsyncExitStack() as stack:
         link = stack.enter_context(linked_namespace())
-        place = ("--host", link.address, "--allow-insecure")
+        place = ("--host", link.address, "--allow-insecure", "--transport", transport)
         server = await stack.enter_async_context(running_server(tmp_path / "data", *place, inside=link.inside))
         publisher = await stack.enter_async_context(TickerClient(server.target))
         for stock_id in ("AAPL", "IDLE"):

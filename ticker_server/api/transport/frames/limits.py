@@ -33,7 +33,7 @@ class Limits:
     preface_seconds: float = 10.0
     handshake_seconds: float = 10.0
     header_block_seconds: float = 10.0
-    look_seconds: float = 1.0
+    look_seconds: float = 0.5
     """A quarter of the connections is looked at so often, so each one a fourth as often."""
     keepalive_seconds: float = 15.0
     """A connection that was silent for so long when it is looked at is asked for a sign of life ..."""
