@@ -10,9 +10,10 @@ from google.rpc import code_pb2
 
 from ticker_server.api.caller import Caller
 from ticker_server.api.transport.failures import failure_status
+from ticker_server.api.transport.frames.framing import message_bytes
 from ticker_server.api.transport.frames.header_block import OK_TRAILERS, Metadata, headers_block, trailers_block
 from ticker_server.api.transport.frames.status import CallFailed, trailers_of_status
-from ticker_server.api.transport.frames.stream import Stream, message_bytes
+from ticker_server.api.transport.frames.stream import Stream
 from ticker_server.api.transport.services import OpenWatch
 
 __all__ = ["Call"]

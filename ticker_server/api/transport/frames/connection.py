@@ -7,6 +7,7 @@ does not read what was written.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
         "_on_request",
         "_output",
         "_peer",
+        "_socket",
         "_transport",
         "_turn",
         "_unsettled_since",
@@ -71,6 +73,7 @@ class Connection(asyncio.Protocol):
         self._on_request = on_request
         self._on_gone = on_gone
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._output = Output(
             self._write_out, turn.soon, high=limits.write_high, served_per_turn=limits.served_per_turn
         )
@@ -85,6 +88,10 @@ class Connection(asyncio.Protocol):
         self._has_said_last = False
         self._waits_for_turn = False
         self._waits_for_output = False
+
+    def write_to(self, plain: socket.socket) -> None:
+        """Write to the socket of the transport itself, where it can take what there is. Not with TLS."""
+        self._socket = plain
 
     # What the transport calls.
 
@@ -136,7 +143,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Let go of all streams."""
         self._is_closing = True
-        self._transport = None
+        self._transport = self._socket = None
         self._output.close()
         self._let_go()
         self._on_gone(self)
@@ -239,8 +246,19 @@ class Connection(asyncio.Protocol):
         self._http2.streams.cut(stream.id, ErrorCode.CANCEL)
 
     def _write_out(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        """Write bytes: to the socket itself while nothing waits in the transport, which would cost half as much again."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._socket is not None and not transport.get_write_buffer_size():
+            try:
+                sent = self._socket.send(data)
+            except OSError:  # it takes nothing now, or is gone; the transport finds out which
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
 
     # What is left.
 

@@ -148,6 +148,8 @@ class Listener:
         loop = asyncio.get_running_loop()
         connection = Connection(limits, self._turn, loop.time, self._dispatcher.take, self._forget)
         min(self._connections, key=len).add(connection)
+        if self._tls is None:
+            connection.write_to(accepted)
         try:
             _set_options(accepted, limits)
             await loop.connect_accepted_socket(

@@ -90,13 +90,17 @@ class Output:
             self._is_scheduled = True
             self._soon(self.flush)
         if self._size >= self._high:
-            self._hand_over()
+            self.flush()
 
     def flush(self) -> None:
         """Send what was written in this turn."""
         self._is_scheduled = False
-        if self._chunks:
-            self._hand_over()
+        chunks = self._chunks
+        if chunks:
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            chunks.clear()
+            self._size = 0
+            self._write_out(data)
 
     def wait(self, sender: Sender) -> None:
         """Queue a stream; it has its turn when the output is not blocked."""
@@ -129,8 +133,7 @@ class Output:
                     return
                 waiting.popitem(last=False)[0].take_turn()
         finally:
-            if self._chunks:
-                self._hand_over()
+            self.flush()
             if not len(waiting):
                 self.waiting = None
             elif not self.is_blocked:
@@ -142,13 +145,6 @@ class Output:
         self._write_out = _drop
         self._chunks.clear()
         self.waiting = None
-
-    def _hand_over(self) -> None:
-        chunks = self._chunks
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        chunks.clear()
-        self._size = 0
-        self._write_out(data)
 
 
 def _drop(_data: bytes) -> None:

@@ -9,39 +9,33 @@ waits in the queue of the output. Both take their turn there, so `on_writable` i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from struct import Struct
 
 from ticker_server.api.transport.failures import failure_status
 from ticker_server.api.transport.frames.frame import (
     DATA,
     END_STREAM,
+    HEADER_BYTES,
     ErrorCode,
     frame_header,
     headers_frames,
     rst_frame,
 )
+from ticker_server.api.transport.frames.framing import Framing, message_bytes
 from ticker_server.api.transport.frames.header_block import RESPONSE_HEADERS
 from ticker_server.api.transport.frames.inbox import Inbox
 from ticker_server.api.transport.frames.output import Output
 from ticker_server.api.transport.frames.status import trailers_of, trailers_of_status
 from ticker_server.errors import TickerError
 
-__all__ = ["Stream", "message_bytes"]
+__all__ = ["Stream"]
 
-_PREFIX = Struct(">BI")
-_PREFIX_BYTES = 5
-_WHOLE = Struct(">BHBBIBI")
-"""The header of a DATA frame and the prefix of the message that is all of it."""
+_framing = Framing()
+"""One for all streams: there is one event loop in a process."""
 
 _READY, _QUEUED, _PARKED, _OVER = range(4)
 """Whether a message can be sent, and if not, what for it waits: a turn, or a window of the stream itself."""
 
 _NO_LIMIT = 1 << 30
-
-
-def message_bytes(message: bytes) -> bytes:
-    """Return a message as gRPC frames it: not compressed, its length, its bytes."""
-    return _PREFIX.pack(0, len(message)) + message
 
 
 class Stream:
@@ -130,17 +124,16 @@ class Stream:
         """Send one message, the join of the parts. Only when writable; never waits."""
         if self._state or self._end is not None:
             raise RuntimeError("a message is sent into a sink that is not writable")
-        message = parts[0] if len(parts) == 1 else b"".join(parts)
-        size = len(message)
-        whole = size + _PREFIX_BYTES
+        frame = _framing.frame(self.id, parts)
+        size = len(frame) - HEADER_BYTES
         output = self._output
-        if self._headers is None and whole <= self.window and whole <= output.window and whole <= output.max_frame:
-            self.window -= whole
-            output.window -= whole
-            output.write(_WHOLE.pack(whole >> 16, whole & 0xFFFF, DATA, 0, self.id, 0, size) + message)
+        if self._headers is None and size <= self.window and size <= output.window and size <= output.max_frame:
+            self.window -= size
+            output.window -= size
+            output.write(frame)
             return
         self.send_headers()
-        self._rest = memoryview(message_bytes(message))
+        self._rest = memoryview(frame)[HEADER_BYTES:]
         self._advance(_NO_LIMIT)
 
     def end(self, error: TickerError | None, last: Sequence[bytes] = ()) -> None:

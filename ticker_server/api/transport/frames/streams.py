@@ -277,6 +277,8 @@ class Streams:
 
     def _note_lingering(self, stream: Stream) -> None:
         self.lingering[stream] = self.now
+        if stream.inbox is not None:
+            stream.inbox.discard()  # nobody reads what still comes
 
     def _forget(self, stream: Stream) -> None:
         self.open.pop(stream.id, None)

@@ -1,0 +1,54 @@
+"""Messages as gRPC and HTTP/2 frame them: the header of a DATA frame, the prefix of a message, the message.
+
+A message that goes to many streams is framed once. Those that share one hand in the same tuple, which cannot change, so
+its identity tells; and what many connections have in common is the number of their first stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+
+from ticker_server.api.transport.frames.frame import DATA
+
+__all__ = ["Framing", "message_bytes"]
+
+_PREFIX = Struct(">BI")
+_WHOLE = Struct(">BHBBIBI")
+_PREFIX_BYTES = 5
+
+
+def message_bytes(message: bytes) -> bytes:
+    """Return a message as gRPC frames it: not compressed, its length, its bytes."""
+    return _PREFIX.pack(0, len(message)) + message
+
+
+class Framing:
+    """Frames messages, and remembers the newest one that may be shared."""
+
+    __slots__ = ("_frames", "_parts")
+
+    def __init__(self) -> None:
+        self._parts: tuple[bytes, ...] = ()
+        self._frames: dict[int, bytes] = {}
+
+    def frame(self, stream_id: int, parts: Sequence[bytes]) -> bytes:
+        """Return the DATA frame that is all of one message, the join of the parts.
+
+        A message may be longer than a frame; then only what stands behind the nine bytes of the header is of use.
+        """
+        if type(parts) is not tuple:
+            return _framed(stream_id, parts)
+        if parts is not self._parts:
+            self._parts, self._frames = parts, {}
+        frame = self._frames.get(stream_id)
+        if frame is None:
+            frame = self._frames[stream_id] = _framed(stream_id, parts)
+        return frame
+
+
+def _framed(stream_id: int, parts: Sequence[bytes]) -> bytes:
+    message = parts[0] if len(parts) == 1 else b"".join(parts)
+    size = len(message)
+    whole = size + _PREFIX_BYTES
+    return _WHOLE.pack(whole >> 16 & 0xFF, whole & 0xFFFF, DATA, 0, stream_id, 0, size) + message
