@@ -10,6 +10,7 @@ from hpack import Decoder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.header_fields import decoded, metadata_in
 from ticker_server.api.transport.frames import header_block
 from ticker_server.api.transport.frames.header_block import (
     Headers,
@@ -17,8 +18,6 @@ from ticker_server.api.transport.frames.header_block import (
     check_trailers,
     headers_block,
     http_block,
-    list_size,
-    metadata_of,
     parse_request,
     trailers_block,
 )
@@ -37,13 +36,8 @@ METADATA = st.lists(
 )
 
 
-def decoded(block: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the fields of a block, as hpack reads them."""
-    return [tuple(field) for field in Decoder(max_header_list_size=2**20).decode(block, raw=True)]
-
-
 def test_request_is_read() -> None:
-    """A request tells its method, path, type, encoding, length and timeout, and keeps all headers."""
+    """A request tells its method, path, type, encoding, length and timeout, and its caller's metadata."""
     more = ((b"grpc-encoding", b"gzip"), (b"grpc-timeout", b"5S"), (b"content-length", b"12"), (b"x-a", b"1"))
     headers = (*PSEUDO, *GRPC, *more)
 
@@ -51,7 +45,7 @@ def test_request_is_read() -> None:
 
     assert (request.method, request.path, request.content_type) == (b"POST", "/a.B/C", b"application/grpc")
     assert (request.encoding, request.timeout, request.content_length) == (b"gzip", 5 * 10**9, 12)
-    assert request.headers == headers
+    assert request.metadata == [("x-a", "1")]
 
 
 def test_request_may_leave_out_most() -> None:
@@ -177,8 +171,12 @@ def test_bad_timeout_is_malformed(text: bytes) -> None:
 
 def test_list_is_sized_as_http2_counts() -> None:
     """Each header counts 32 bytes besides its name and its value."""
-    assert list_size(()) == 0
-    assert list_size(((b"ab", b"cde"), (b"", b""))) == 37 + 32
+    sizes = [
+        parse_request((*PSEUDO, *more)).size for more in ((), ((b"ab", b"cde"),), ((b"ab", b"cde"), (b"x-bin", b"")))
+    ]
+
+    assert sizes[0] == sum(32 + len(name) + len(value) for name, value in PSEUDO)
+    assert sizes[1:] == [sizes[0] + 37, sizes[0] + 37 + 37]
 
 
 def test_metadata_is_what_is_not_the_protocols() -> None:
@@ -191,7 +189,7 @@ def test_metadata_is_what_is_not_the_protocols() -> None:
         (b"content-length", b"5"),
     )
 
-    metadata = metadata_of((*PSEUDO, *GRPC, *of_the_protocol, *own))
+    metadata = parse_request((*PSEUDO, *GRPC, *of_the_protocol, *own)).metadata
 
     assert metadata == [("x-b", "1"), ("user-agent", "me"), ("x-a", "é"), ("x-b", "2")]
 
@@ -211,14 +209,14 @@ def test_metadata_is_what_is_not_the_protocols() -> None:
 )
 def test_binary_metadata_is_base64(value: bytes, expected: list[bytes]) -> None:
     """A value of a name in `-bin` is base64, padded or not, and may be several joined by commas."""
-    assert metadata_of(((b"x-bin", value),)) == [("x-bin", each) for each in expected]
+    assert parse_request(with_field(b"x-bin", value)).metadata == [("x-bin", each) for each in expected]
 
 
 @pytest.mark.parametrize("value", [b"!", b"A", b"AA=A", b"A A=", b"-_-_", b"AAE=,!", b"\xff\xff\xff\xff"])
 def test_binary_metadata_that_is_no_base64_is_malformed(value: bytes) -> None:
     """What is not base64 is malformed."""
     with pytest.raises(Malformed):
-        metadata_of(((b"x-bin", value),))
+        parse_request(with_field(b"x-bin", value))
 
 
 @given(metadata=METADATA)
@@ -231,13 +229,14 @@ def test_metadata_comes_back_as_it_was(metadata: list[tuple[str, Any]]) -> None:
         (b"content-type", b"application/grpc"),
         (b"grpc-accept-encoding", b"identity"),
     )
-    assert metadata_of(own) == metadata
+    assert metadata_in(own) == metadata
+    assert parse_request((*PSEUDO, *own)).metadata == metadata
 
 
 @given(metadata=METADATA, details=st.binary(max_size=5_000), code=st.integers(0, 16))
 def test_trailers_come_back_as_they_were(metadata: list[tuple[str, Any]], details: bytes, code: int) -> None:
     """Status, details and trailing metadata are the same after hpack has read them."""
-    fields = metadata_of(decoded(trailers_block(code, "", details, metadata)))
+    fields = metadata_in(decoded(trailers_block(code, "", details, metadata)))
 
     own_details = [("grpc-status-details-bin", details)] if details else []
     assert fields == [("grpc-status", str(code)), *own_details, *metadata]
@@ -269,16 +268,18 @@ def test_message_is_percent_encoded(message: str) -> None:
 
     encoded = fields[b"grpc-message"]
     assert all(0x20 <= byte <= 0x7E for byte in encoded)
+    assert encoded.strip() == encoded
     assert percent_decoded(encoded) == message
 
 
 def test_message_is_not_encoded_without_need() -> None:
-    """Of printable ASCII only the percent sign is escaped."""
-    printable = "".join(map(chr, range(0x21, 0x7F)))
+    """Of printable ASCII only the percent sign is escaped, and blanks where a header must not have any."""
+    printable = "!" + "".join(map(chr, range(0x20, 0x7F)))
 
     fields = dict(decoded(trailers_block(2, printable)))
 
     assert fields[b"grpc-message"] == printable.replace("%", "%25").encode()
+    assert dict(decoded(trailers_block(2, "  a b ")))[b"grpc-message"] == b"%20%20a b%20"
 
 
 def test_end_without_a_message_is_a_status_alone() -> None:
@@ -288,7 +289,10 @@ def test_end_without_a_message_is_a_status_alone() -> None:
 
 def test_answer_to_what_is_no_call_is_plain_http() -> None:
     """Such an answer has the status of HTTP, and no gRPC."""
-    assert decoded(http_block(415, "text/plain")) == [(b":status", b"415"), (b"content-type", b"text/plain")]
+    assert decoded(http_block(415, ((b"content-type", b"text/plain"),))) == [
+        (b":status", b"415"),
+        (b"content-type", b"text/plain"),
+    ]
 
 
 @given(metadata=METADATA, message=st.text(max_size=50), size=st.integers(0, 4096))

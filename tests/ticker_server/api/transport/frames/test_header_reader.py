@@ -6,7 +6,7 @@ import contextlib
 from itertools import pairwise
 
 import pytest
-from hpack import Encoder
+from hpack import Decoder, Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +50,19 @@ def test_blocks_share_the_table() -> None:
         reader.begin(1, block)
 
         assert reader.finish() == FIELDS
+
+
+@given(lists=st.lists(st.sampled_from(range(6)), max_size=30), evictions=st.booleans())
+def test_repeated_blocks_say_what_they_say(*, lists: list[int], evictions: bool) -> None:
+    """Whichever blocks are repeated, and whatever the table has dropped between, each is what hpack makes of it."""
+    size = 3_000 if evictions else 100
+    encoder, decoder, reader = Encoder(), Decoder(), HeaderReader(Limits())
+    for number in lists:
+        block = encoder.encode([(b":path", b"/a"), (b"x-%d" % (number // 2), b"v" * size), (b"te", b"%d" % number)])
+        expected = [tuple(header) for header in decoder.decode(block, raw=True)]
+        reader.begin(1, block)
+
+        assert [tuple(header) for header in reader.finish()] == expected
 
 
 def test_block_that_is_too_long_ends_the_connection() -> None:

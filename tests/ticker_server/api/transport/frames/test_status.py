@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from google.rpc import code_pb2, error_details_pb2
 from google.rpc.status_pb2 import Status
-from hpack import Decoder
 
+from tests.support.header_fields import decoded, metadata_in
 from ticker_server.api.statuses import status_of
-from ticker_server.api.transport.frames.header_block import metadata_of
 from ticker_server.api.transport.frames.status import CallFailed, trailers_of, trailers_of_status
 from ticker_server.errors import StockNotFound
 
 
 def read(block: bytes) -> dict[str, str | bytes]:
     """Return the fields of a block."""
-    return dict(metadata_of(Decoder().decode(block, raw=True)))
+    return dict(metadata_in(decoded(block)))
 
 
 def test_no_error_is_ok() -> None:

@@ -91,9 +91,9 @@ def test_headers_can_be_set_until_they_are_sent() -> None:
     """Headers of one's own replace the usual ones; too late, they are ignored."""
     rig = Rig()
     stream = Stream(3, rig.output, 100, 0.0)
-    stream.begin(http_block(200, "text/x"))
+    stream.begin(http_block(200, ((b"content-type", b"text/x"),)))
     stream.send_headers()
-    stream.begin(http_block(500, "text/y"))
+    stream.begin(http_block(500, ((b"content-type", b"text/y"),)))
     stream.send_headers()
 
     assert rig.said() == [("HEADERS", 3, {":status": "200", "content-type": "text/x"}, False)]
@@ -373,7 +373,7 @@ def test_plain_answer_ends_with_its_body() -> None:
     rig = Rig()
     stream = Stream(3, rig.output, 4, 0.0)
     stream.is_half_closed = True
-    stream.answer_plain(http_block(415, "text/plain"), b"sorry")
+    stream.answer_plain(http_block(415, ((b"content-type", b"text/plain"),)), b"sorry")
     assert rig.said() == [
         ("HEADERS", 3, {":status": "415", "content-type": "text/plain"}, False),
         ("DATA", 3, b"sorr", False),
