@@ -229,19 +229,26 @@ class Http2:
             return
         if self._has_settings:
             self._spend(self._limits.settings, "too many SETTINGS frames")
+        streams = self.streams
         self._has_settings = True
+        initial_window = streams.initial_window
         for start in range(0, len(payload), 6):
             number = int.from_bytes(payload[start : start + 2], "big")
-            self._set(number, int.from_bytes(payload[start + 2 : start + 6], "big"))
+            value = int.from_bytes(payload[start + 2 : start + 6], "big")
+            if number == Setting.INITIAL_WINDOW_SIZE:
+                initial_window = value
+            self._set(number, value)
+        # Once and at the end: this walks over all streams, and one frame has room for thousands of values.
+        if initial_window != streams.initial_window:
+            streams.set_initial_window(initial_window)
         # Streams that got a larger window have their turn later, so this goes before their DATA.
         self._output.write(SETTINGS_ACK)
 
     def _set(self, number: int, value: int) -> None:
-        """Take one setting; those unknown are ignored (section 6.5.2)."""
+        """Check one setting and take it, but the initial window; those unknown are ignored (section 6.5.2)."""
         if number == Setting.INITIAL_WINDOW_SIZE:
             if value > LARGEST_WINDOW:
                 raise Fault(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE is above 2^31-1")
-            self.streams.set_initial_window(value)
         elif number == Setting.MAX_FRAME_SIZE:
             if not DEFAULT_MAX_FRAME <= value <= LARGEST_MAX_FRAME:
                 raise Fault(ErrorCode.PROTOCOL_ERROR, "MAX_FRAME_SIZE is out of its range")

@@ -506,6 +506,24 @@ def test_old_streams_are_reset_for_free() -> None:
     assert not rig.http2.streams.open
 
 
+def test_settings_of_one_frame_walk_over_the_streams_once() -> None:
+    """A frame may hold 2,730 initial windows; the streams see only the last one, so it costs what any other costs."""
+    rig, walks = begun(), []
+
+    class Counted(dict[int, Any]):
+        def values(self) -> Any:
+            walks.append(1)
+            return super().values()
+
+    streams = rig.http2.streams
+    streams.open = Counted(streams.open)
+    pair = b"\0\4" + (100).to_bytes(4, "big") + b"\0\4" + (200).to_bytes(4, "big")
+    rig.receive(frame(SETTINGS, 0, 0, pair * 100))
+
+    assert streams.initial_window == 200
+    assert len(walks) <= 2
+
+
 @given(data=st.binary(max_size=200), flags=st.integers(0, 255), kind=st.integers(0, 12), number=st.integers(0, 5))
 def test_junk_raises_nothing_but_faults(data: bytes, flags: int, kind: int, number: int) -> None:
     """Whatever frame comes, it is taken, resets a stream, or is a fault; and what is said is well formed."""
