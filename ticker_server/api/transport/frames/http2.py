@@ -93,7 +93,7 @@ class Http2:
     def begin(self) -> None:
         """Say the server's settings."""
         limits, streams = self._limits, self.streams
-        more = limits.connection_window - streams.window
+        more = max(0, limits.connection_window - streams.window)
         streams.window += more
         settings = settings_frame(
             (
@@ -102,7 +102,7 @@ class Http2:
                 (Setting.MAX_HEADER_LIST_SIZE, limits.max_header_list),
             )
         )
-        self._output.write(settings + window_update_frame(0, more))
+        self._output.write(settings + window_update_frame(0, more) if more else settings)
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes of the peer at a monotonic moment, in seconds; a part of them may be left for another turn.

@@ -61,6 +61,14 @@ def test_settings_are_said_first() -> None:
     assert rig.said() == [("SETTINGS", {3: 7, 4: 300_000, 6: 5_000}), ("CREDIT", 0, 1_000_000 - 65_535)]
 
 
+def test_window_of_the_connection_is_never_given_credit_of_nothing() -> None:
+    """A connection window of the protocol's own size needs no credit, and WINDOW_UPDATE of nothing would be an error."""
+    rig = Http2Rig(Limits(connection_window=65_535))
+    rig.http2.begin()
+
+    assert [said[0] for said in rig.said()] == ["SETTINGS"]
+
+
 def test_preface_may_come_byte_by_byte() -> None:
     """The peer's preface and its first SETTINGS may come in any pieces."""
     rig = Http2Rig()
