@@ -167,7 +167,8 @@ class Connection(asyncio.Protocol):
         elif self._waits_for_output:
             pass  # what it says cannot be read, and TCP sees to it that it goes on
         elif self._asked_at is not None:
-            if self._heard_at > self._asked_at:
+            # Equal if the answer came within the tick of the clock, which is a millisecond with uvloop.
+            if self._heard_at >= self._asked_at:
                 self._asked_at = None
             elif now - self._asked_at >= limits.keepalive_timeout:
                 transport.abort()

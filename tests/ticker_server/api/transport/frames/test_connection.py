@@ -234,6 +234,16 @@ def test_peer_that_answers_is_kept() -> None:
     assert not rig.transport.was_aborted
 
 
+def test_answer_within_the_tick_of_the_clock_counts() -> None:
+    """An answer that comes before the clock has moved is an answer: that of uvloop moves once in a millisecond."""
+    rig = begun(KEEPALIVE)
+    for _ in range(3):
+        rig.receive(rig.client.ping(asked(rig), ack=True))
+        rig.now += 11
+        rig.connection.look()
+        assert not rig.transport.was_aborted
+
+
 def test_reader_that_does_not_read_is_not_asked() -> None:
     """Whoever does not read what there is cannot be heard either; TCP judges whether it is alive."""
     rig = begun(KEEPALIVE)
