@@ -206,7 +206,9 @@ class Connection(asyncio.Protocol):
         if self._is_closing or transport is None:
             return
         if not (self._has_said_last and code is ErrorCode.NO_ERROR):
-            self._output.write(goaway_frame(self._http2.streams.last_id, code, text))
+            streams = self._http2.streams
+            last_id = min(streams.last_id, streams.processed_through)  # never raised (RFC 9113, section 6.8)
+            self._output.write(goaway_frame(last_id, code, text))
         self._output.flush()
         self._is_closing = True
         self._waits_for_turn = False

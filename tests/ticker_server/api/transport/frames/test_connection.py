@@ -427,6 +427,18 @@ async def test_last_word_is_said_once() -> None:
     assert rig.said() == [("GOAWAY", 1, "NO_ERROR", "")]
 
 
+async def test_last_stream_is_never_raised() -> None:
+    """A fault after the last word names no later stream than that: those were not processed (RFC 9113, section 6.8)."""
+    rig = begun()
+    opened(rig, 3)
+    rig.connection.drain()
+    rig.connection.say_last()
+    rig.said()
+    rig.receive(rig.client.request(5, ends=True), frame(DATA, 0, 0, b"x"))
+
+    assert rig.said() == [("GOAWAY", 3, "PROTOCOL_ERROR", "DATA on stream 0")]
+
+
 async def test_streams_behind_the_last_word_are_ignored() -> None:
     """What comes on streams that will not be processed is dropped, and the header table stays in step."""
     rig = begun()
