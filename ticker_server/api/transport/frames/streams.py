@@ -251,6 +251,8 @@ class Streams:
         try:
             if data or size:
                 inbox.feed(data, size)
+                if stream.is_over:  # what it was fed with has ended it
+                    return
             if ends:
                 inbox.has_ended = True
             if not inbox.has_expected_length:

@@ -203,6 +203,18 @@ def test_bytes_of_streams_that_are_gone_count_no_more() -> None:
     assert not [said for said in rig.said() if said[0] == "HEADERS" and said[2]["grpc-status"] != "0"]
 
 
+def test_early_refusal_is_said_once() -> None:
+    """A stream that ends while it is fed is not reset once more for the length of what it did not get."""
+    rig = begun()
+    rig.receive(rig.client.request(1, "/test.Test/Unary", ("content-length", "100")))
+    stream = rig.requests[0][0]
+    assert stream.inbox is not None
+    stream.inbox.on_change = lambda: stream.end(None)
+    rig.receive(rig.client.message(1, b"a"))
+
+    assert [(said[0], said[-1]) for said in rig.said()] == [("HEADERS", True), ("RST", "NO_ERROR")]
+
+
 # The end.
 
 
