@@ -25,11 +25,18 @@ _SHARED_NAMES = frozenset(
         b"user-agent",
     }
 )
+_COMMON_NAMES = _SHARED_NAMES | {b":method", b":scheme", b"accept-encoding", b"grpc-timeout"}
 _INDICES = re.compile(rb"[\x81-\xfe]+")
 """A block of indexed fields alone (RFC 7541, section 6.1)."""
 
 _SHARED_ENTRIES = 1_024
 _shared: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
+
+
+_FIRST_BLOCKS = 64
+_LONGEST_FIRST = 512
+_first_blocks: dict[bytes, tuple[Headers, tuple[tuple[bytes, bytes], ...]]] = {}
+"""First blocks of connections: their headers, and what they left in the table, which was empty before."""
 
 
 class _Entries(list[tuple[bytes, bytes]]):
@@ -55,11 +62,16 @@ class HeaderReader:
 
     A client that calls the same method again says so in a few bytes, each an index of the table. Such a block changes
     nothing in the table, so the same block right after it means the same headers, and they are the same object.
+
+    Clients of one kind also begin alike. The table of a connection is empty then, so the same first block means the same
+    headers and leaves the same in the table, whoever sends it. That spares a storm of new connections the dear part,
+    which is Huffman's code. Blocks that tell anything but what all clients tell are not kept: they may have secrets.
     """
 
     __slots__ = (
         "_block",
         "_decoder",
+        "_is_first",
         "_known",
         "_known_block",
         "_limits",
@@ -73,6 +85,7 @@ class HeaderReader:
         self.ends_stream = False
         self.depends_on_itself = False
         self._limits = limits
+        self._is_first = True
         self._block = b""
         self._known_block = b""
         self._known: Headers = ()
@@ -96,11 +109,28 @@ class HeaderReader:
         self.stream_id = 0
         if block and block == self._known_block:
             return self._known
-        headers = self._decode(block)
+        headers = self._decode_first(block) if self._is_first else self._decode(block)
         if _INDICES.fullmatch(block):
             self._known_block, self._known = block, headers
         else:
             self._known_block, self._known = b"", ()
+        return headers
+
+    def _decode_first(self, block: bytes) -> Headers:
+        self._is_first = False
+        table = self._decoder.header_table
+        known = _first_blocks.get(block)
+        if known is not None:
+            headers, entries = known
+            for entry in entries:
+                table.add(*entry)
+            return headers
+        headers = self._decode(block)
+        is_common = len(block) <= _LONGEST_FIRST and all(name in _COMMON_NAMES for name, _ in headers)
+        if is_common and table.maxsize == table.DEFAULT_SIZE:
+            if len(_first_blocks) >= _FIRST_BLOCKS:
+                _first_blocks.clear()
+            _first_blocks[block] = (headers, tuple(reversed(table.dynamic_entries)))
         return headers
 
     def _decode(self, block: bytes) -> Headers:

@@ -204,7 +204,7 @@ class Streams:
             self._spend(limits.refusals, "too many streams were opened above the limit")
             self.cut(stream_id, ErrorCode.REFUSED_STREAM)
             return
-        request = self._parsed(headers)
+        request = self._parsed(stream_id, headers)
         if request is None or depends_on_itself:
             self.reset(stream_id, ErrorCode.PROTOCOL_ERROR)
             return
@@ -223,15 +223,17 @@ class Streams:
         if ends and not stream.is_over:
             self._feed(stream, inbox, b"", 0, ends=True)
 
-    def _parsed(self, headers: Headers) -> Request | None:
+    def _parsed(self, stream_id: int, headers: Headers) -> Request | None:
         """Return what the headers ask for, None if they are malformed."""
-        if headers is not self._known_headers:
-            try:
-                self._known_request = parse_request(headers)
-            except Malformed:
-                return None
-            self._known_headers = headers
-        return self._known_request
+        if headers is self._known_headers:
+            return self._known_request
+        try:
+            request = parse_request(headers)
+        except Malformed:
+            return None
+        if stream_id > 1:  # many connections have one stream, and would keep this for nothing
+            self._known_headers, self._known_request = headers, request
+        return request
 
     def _take_trailers(self, stream: Stream, headers: Headers, *, ends: bool) -> None:
         if stream.is_half_closed or stream.inbox is None:
