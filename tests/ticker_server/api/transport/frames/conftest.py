@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import pytest
+import uvloop
 
 from ticker_server.api.transport.endpoint import Endpoint
 from ticker_server.api.transport.frames.server import FramesServer
@@ -15,6 +17,16 @@ from ticker_server.api.transport.services import Services
 
 # Small windows, so that a reader that does not read holds up the server soon.
 SMALL_WINDOW = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384))
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Function
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run what has real sockets on either loop, whose transports differ in when they write, pause and close."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if "start" in item.fixturenames:
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
 
 
 @dataclass
