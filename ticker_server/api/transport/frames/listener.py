@@ -84,6 +84,7 @@ class Listener:
         if self._is_stopped:
             return
         self._is_stopped = True
+        await asyncio.sleep(0)  # a task that is cancelled before it has begun lets go of nothing
         for task in list(self._adopting):
             task.cancel()
         for connection in self.connections:

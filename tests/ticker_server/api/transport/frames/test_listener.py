@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import resource
 import socket
@@ -329,3 +330,18 @@ async def test_stop_twice_is_one(start: Start) -> None:
     await peer.close()
 
     await asyncio.wait_for(stopping, 10)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_stop_while_a_connection_is_accepted(start: Start, turns: int) -> None:
+    """A connection that comes in the very turn of the stop is closed, and does not hold it up."""
+    running = await start()
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(2):
+            await running.listener.stop(60)
+        client.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(1_000):
+                pass
