@@ -16,6 +16,8 @@ __all__ = ["Framing", "message_bytes"]
 _PREFIX = Struct(">BI")
 _WHOLE = Struct(">BHBBIBI")
 _PREFIX_BYTES = 5
+_KEPT_BYTES = 1024 * 1024
+"""So much is remembered of one message: thousands of streams of one connection have as many numbers."""
 
 
 def message_bytes(message: bytes) -> bytes:
@@ -43,7 +45,9 @@ class Framing:
             self._parts, self._frames = parts, {}
         frame = self._frames.get(stream_id)
         if frame is None:
-            frame = self._frames[stream_id] = _framed(stream_id, parts)
+            frame = _framed(stream_id, parts)
+            if len(frame) * len(self._frames) < _KEPT_BYTES:
+                self._frames[stream_id] = frame
         return frame
 
 

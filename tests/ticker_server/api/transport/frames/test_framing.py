@@ -1,3 +1,5 @@
+"""How messages are framed, once for many."""
+
 from __future__ import annotations
 
 from hyperframe.frame import DataFrame, Frame
@@ -47,3 +49,13 @@ def test_equal_message_is_another_one() -> None:
     assert framing.frame(1, parts) != before
     assert data_of(framing.frame(1, (b"c",))) == (1, message_bytes(b"c"))
     assert data_of(framing.frame(1, (b"d",))) == (1, message_bytes(b"d"))
+
+
+def test_little_is_remembered_of_a_message() -> None:
+    """A large message to the many streams of one connection is not kept once for each of them."""
+    framing, parts = Framing(), (b"x" * 200_000,)
+    frames = [framing.frame(stream_id, parts) for stream_id in range(1, 201, 2)]
+
+    assert framing.frame(1, parts) is frames[0]
+    assert sum(framing.frame(1 + 2 * index, parts) is frame for index, frame in enumerate(frames)) < 10
+    assert framing.frame(199, parts) == frames[-1]
