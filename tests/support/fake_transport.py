@@ -52,6 +52,10 @@ class FakeTransport(asyncio.Transport):
                 self._has_paused_writing = True
                 self._protocol.pause_writing()
 
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait."""
+        return self.buffered
+
     def drain(self) -> None:
         """Let the peer read all that was written."""
         self.buffered, self.stuck = 0, False

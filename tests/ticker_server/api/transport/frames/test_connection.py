@@ -508,3 +508,60 @@ def test_answer_leaves_in_one_write() -> None:
 
     assert len(rig.transport.writes) == 1
     assert rig.said()[0] == ("DATA", 1, grpc_message(b"a"), False)
+
+
+# The socket itself.
+
+
+class FakeSocket:
+    """A socket that takes so many bytes at a time, then nothing."""
+
+    def __init__(self, *takes: int, error: OSError | None = None) -> None:
+        self.sent = b""
+        self._takes = list(takes)
+        self._error = error or BlockingIOError()
+
+    def send(self, data: bytes) -> int:
+        """Take some bytes, or none."""
+        if not self._takes:
+            raise self._error
+        taken = data[: self._takes.pop(0)]
+        self.sent += taken
+        return len(taken)
+
+
+def test_socket_is_written_to_while_nothing_waits() -> None:
+    """What the socket takes goes there; the rest, and all behind it, goes through the transport until that is empty."""
+    rig = begun(Limits(write_high=10**6))
+    plain = FakeSocket(1_000, 7, 1_000)
+    rig.connection.write_to(plain)  # type: ignore[arg-type]
+    rig.transport.stuck = True
+    for number in range(4):
+        rig.now += 5
+        rig.receive(rig.client.ping(b"ping   %d" % number))
+        rig.turns.turn_until_idle()
+    frames = [b"\0\0\x08\6\1\0\0\0\0ping   %d" % number for number in range(4)]
+    assert plain.sent == frames[0] + frames[1][:7]
+    assert rig.transport.writes == [frames[1][7:], frames[2], frames[3]]
+
+    rig.transport.drain()
+    rig.transport.writes.clear()
+    rig.receive(rig.client.settings())
+    rig.turns.turn_until_idle()
+    assert plain.sent.endswith(b"\0\0\0\4\1\0\0\0\0")
+    rig.receive(rig.client.settings())
+
+    assert rig.said() == [("SETTINGS ACK",)]
+
+
+def test_broken_socket_is_the_transports_trouble() -> None:
+    """A socket that fails has what there was to say handed to the transport, which finds out why."""
+    rig = begun()
+
+    rig.connection.write_to(FakeSocket(error=BrokenPipeError()))  # type: ignore[arg-type]
+    rig.receive(rig.client.ping())
+    assert rig.said() == [("PING ACK", b"12345678")]
+    rig.lose(BrokenPipeError())
+    rig.connection.drain()
+
+    assert not rig.said()
