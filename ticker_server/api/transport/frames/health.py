@@ -9,6 +9,7 @@ from google.rpc import code_pb2
 from grpc_health.v1 import health_pb2
 
 from ticker_server.api.transport.frames.call import Call
+from ticker_server.api.transport.frames.decoding import decoded
 from ticker_server.api.transport.frames.methods import Methods, Streaming, Unary
 from ticker_server.api.transport.frames.status import CallFailed
 from ticker_server.api.transport.health import HEALTH_SERVICE
@@ -42,7 +43,7 @@ class Health:
         self._changed = asyncio.Event()
 
     async def _check(self, request: bytes, _call: Call) -> bytes:
-        name = health_pb2.HealthCheckRequest.FromString(request).service
+        name = decoded(health_pb2.HealthCheckRequest, request).service
         if name not in self._statuses:
             raise CallFailed(code_pb2.NOT_FOUND, "there is no such service here")
         answer: bytes = _Response(status=self._statuses[name]).SerializeToString()
@@ -51,7 +52,7 @@ class Health:
     async def _watch(self, call: Call) -> None:
         """Tell the status, and each change of it, until the caller goes."""
         request = await call.read()
-        name = health_pb2.HealthCheckRequest.FromString(request or b"").service
+        name = decoded(health_pb2.HealthCheckRequest, request or b"").service
         told = None
         while True:
             changed = self._changed

@@ -8,6 +8,7 @@ from typing import Any
 from grpc_reflection.v1alpha import reflection_pb2
 
 from ticker_server.api.transport.frames.call import Call
+from ticker_server.api.transport.frames.decoding import decoded
 from ticker_server.api.transport.frames.methods import Methods, Streaming
 from ticker_server.api.transport.reflection import REFLECTION_METHOD, REFLECTION_SERVICES, reflection_servicer
 
@@ -27,4 +28,4 @@ def reflection_methods(services: Iterable[str]) -> Methods:
 
 async def _requests(call: Call) -> AsyncIterator[Any]:
     while (request := await call.read()) is not None:
-        yield reflection_pb2.ServerReflectionRequest.FromString(request)
+        yield decoded(reflection_pb2.ServerReflectionRequest, request)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from ticker_server.api.caller import Caller
-from ticker_server.api.statuses import malformed_status
 from ticker_server.api.transport.endpoint import Endpoint, refuse_taken
 from ticker_server.api.transport.failures import failure_status
 from ticker_server.api.transport.frames.call import Call
+from ticker_server.api.transport.frames.decoding import decoded
 from ticker_server.api.transport.frames.header_block import OK_TRAILERS
 from ticker_server.api.transport.frames.health import Health
 from ticker_server.api.transport.frames.listener import Listener
 from ticker_server.api.transport.frames.methods import Method, Push, Unary
-from ticker_server.api.transport.frames.status import CallFailed, trailers_of_status
+from ticker_server.api.transport.frames.status import trailers_of_status
 from ticker_server.api.transport.frames.stream import Stream
 from ticker_server.api.transport.frames.tls import server_context
 from ticker_server.api.transport.gate import Passage, StreamGate
@@ -113,7 +113,7 @@ class _Opened:
 
 def _answerer(rpc: Rpc) -> Callable[[bytes, Call], Awaitable[bytes]]:
     async def answer(request: bytes, call: Call) -> bytes:
-        answered: Message = await rpc.function(_decoded(rpc, request), call.caller)
+        answered: Message = await rpc.function(decoded(rpc.request, request), call.caller)
         return answered.SerializeToString()
 
     return answer
@@ -121,7 +121,7 @@ def _answerer(rpc: Rpc) -> Callable[[bytes, Call], Awaitable[bytes]]:
 
 def _opener(rpc: Rpc, gate: StreamGate) -> Callable[[bytes, Call, Stream], Awaitable[OpenWatch]]:
     async def open_watch(request: bytes, call: Call, stream: Stream) -> OpenWatch:
-        message = _decoded(rpc, request)
+        message = decoded(rpc.request, request)
         passage = gate.enter(call.caller.peer)
         try:
             passage.check()
@@ -134,12 +134,3 @@ def _opener(rpc: Rpc, gate: StreamGate) -> Callable[[bytes, Call, Stream], Await
         return opened
 
     return open_watch
-
-
-def _decoded(rpc: Rpc, request: bytes) -> Message:
-    """Return the message in a request's bytes. Raises CallFailed: such bytes have no field that could be named."""
-    try:
-        return rpc.request.FromString(request)
-    except DecodeError as error:
-        status = malformed_status(rpc.request.DESCRIPTOR.full_name)
-        raise CallFailed(status.code, status.message) from error

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from structlog.testing import capture_logs
 
 from tests.support.frames_calls import calling
 from ticker_server.api.transport.frames.health import Health
@@ -99,3 +100,14 @@ async def test_slow_watcher_gets_the_newest() -> None:
 
     assert statuses[-1] == SERVING
     assert len(statuses) <= 2
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+async def test_bytes_that_are_no_request_are_refused(channel: grpc.aio.Channel, method: str) -> None:
+    """Bytes that are no HealthCheckRequest are the caller's fault, and no error of the server."""
+    with capture_logs() as logs:
+        call = channel.unary_stream(f"/grpc.health.v1.Health/{method}")(b"\xff\xff\xff")
+        code = await call.code()
+
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert not [entry for entry in logs if entry["log_level"] == "error"]

@@ -8,6 +8,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2
+from structlog.testing import capture_logs
 
 from ticker_server.api.transport.endpoint import Endpoint
 
@@ -63,3 +64,15 @@ async def test_reflection_can_be_switched_off(start: Any) -> None:
         call = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")()
 
         assert await call.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("version", ["v1alpha", "v1"])
+async def test_bytes_that_are_no_request_are_refused(channel: grpc.aio.Channel, version: str) -> None:
+    """Bytes that are no ServerReflectionRequest are the caller's fault, and no error of the server."""
+    with capture_logs() as logs:
+        call = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")()
+        await call.write(b"\xff\xff\xff")
+        code = await call.code()
+
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
