@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hpack import Decoder, Encoder
@@ -63,6 +64,35 @@ def test_repeated_blocks_say_what_they_say(*, lists: list[int], evictions: bool)
         reader.begin(1, block)
 
         assert [tuple(header) for header in reader.finish()] == expected
+
+
+COMMON = st.lists(
+    st.tuples(
+        st.sampled_from([b":path", b"te", b"user-agent", b"grpc-timeout", b"content-type", b"x-own"]),
+        st.sampled_from([b"", b"a", b"trailers", b"v" * 60, b"w" * 900]),
+    ),
+    max_size=8,
+)
+SIZES = st.sampled_from([None, None, 0, 100, 4096])
+
+
+@given(
+    connections=st.lists(st.lists(st.tuples(COMMON, SIZES), min_size=1, max_size=4), max_size=4),
+    repeats=st.integers(1, 3),
+)
+def test_first_blocks_say_what_they_say(connections: list[list[tuple[Any, int | None]]], repeats: int) -> None:
+    """However alike connections begin, each block is what hpack makes of it, and so are all that refer to it later."""
+    for blocks in connections * repeats:
+        encoder, decoder, reader = Encoder(), Decoder(), HeaderReader(Limits())
+        for fields, size in blocks:
+            if size is not None:
+                encoder.header_table_size = size
+            block = encoder.encode(fields)
+            reader.begin(1, block)
+
+            assert [tuple(header) for header in reader.finish()] == [
+                tuple(header) for header in decoder.decode(block, raw=True)
+            ]
 
 
 def test_block_that_is_too_long_ends_the_connection() -> None:
