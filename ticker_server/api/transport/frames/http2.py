@@ -64,14 +64,12 @@ class Http2:
         "has_preface",
         "headers",
         "on_pong",
-        "peer_is_leaving",
         "streams",
     )
 
     def __init__(self, output: Output, limits: Limits, on_request: Callable[[Stream, Request], None]) -> None:
         self.has_preface = False
         self.has_more = False
-        self.peer_is_leaving = False
         self.on_pong: Callable[[bytes], None] = _ignore
         self._output = output
         self._limits = limits
@@ -284,12 +282,11 @@ class Http2:
         self._pinged_at = now
 
     def _goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        """The peer opens no more streams; those that are open go on."""
+        """The peer opens no more streams; those that are open go on, and it closes when it has what it wants."""
         if stream_id:
             raise Fault(ErrorCode.PROTOCOL_ERROR, "GOAWAY on a stream")
         if len(payload) < 8:
             raise Fault(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY has at least eight bytes")
-        self.peer_is_leaving = True
 
     def _window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         if len(payload) != 4:
