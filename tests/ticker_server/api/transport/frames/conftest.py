@@ -22,9 +22,11 @@ SMALL_WINDOW = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_3
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Function
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run what has real sockets on either loop, whose transports differ in when they write, pause and close."""
-    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if "start" in item.fixturenames:
+    """Run what has real sockets on the loops that serve: their transports differ in when they write, pause and close."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {}
+    if item.path.name != "test_server.py":
+        loops["asyncio"] = asyncio.new_event_loop
+    if item.path.name in {"test_listener.py", "test_server.py"}:
         loops["uvloop"] = uvloop.new_event_loop
     return loops
 
