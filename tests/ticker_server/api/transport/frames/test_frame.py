@@ -73,7 +73,8 @@ def test_header_is_read_back(length: int, kind: int, flags: int, number: int) ->
 @given(block=st.binary(max_size=200), max_frame=st.integers(1, 64), end_stream=st.booleans())
 def test_long_header_block_goes_on_in_continuations(block: bytes, max_frame: int, *, end_stream: bool) -> None:
     """A block is one HEADERS and as many CONTINUATIONs as it needs; the last one ends it, the first one the stream."""
-    first, *others = frames_of(frame.headers_frames(9, block, end_stream=end_stream, max_frame=max_frame))
+    built = frame.headers_frames(9, block, end_stream=end_stream, max_frame=max_frame)
+    first, *others = frames_of(built)
 
     assert isinstance(first, HeadersFrame)
     assert all(isinstance(other, ContinuationFrame) for other in others)
@@ -82,6 +83,7 @@ def test_long_header_block_goes_on_in_continuations(block: bytes, max_frame: int
     assert [("END_HEADERS" in each.flags) for each in (first, *others)] == [*([False] * len(others)), True]
     assert ("END_STREAM" in first.flags) == end_stream
     assert {each.stream_id for each in (first, *others)} == {9}
+    assert b"".join(each.serialize() for each in (first, *others)) == built
 
 
 def test_codes_and_settings_are_those_of_the_rfc() -> None:

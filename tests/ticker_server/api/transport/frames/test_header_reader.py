@@ -53,13 +53,12 @@ def test_blocks_share_the_table() -> None:
         assert reader.finish() == FIELDS
 
 
-@given(lists=st.lists(st.sampled_from(range(6)), max_size=12), evictions=st.booleans())
-def test_repeated_blocks_say_what_they_say(*, lists: list[int], evictions: bool) -> None:
-    """Whichever blocks are repeated, and whatever the table has dropped between, each is what hpack makes of it."""
-    size = 3_000 if evictions else 100
+@given(numbers=st.lists(st.sampled_from(range(3)), max_size=12), size=st.sampled_from([1, 3_000]))
+def test_repeated_blocks_say_what_they_say(numbers: list[int], size: int) -> None:
+    """Whichever blocks are repeated, and whatever the table has taken in or dropped between, each is what hpack says."""
     encoder, decoder, reader = Encoder(), Decoder(), HeaderReader(Limits())
-    for number in lists:
-        block = encoder.encode([(b":path", b"/a"), (b"x-%d" % (number // 2), b"v" * size), (b"te", b"%d" % number)])
+    for number in numbers:
+        block = encoder.encode([(b"x-own", b"%d" % number * size)])
         expected = [tuple(header) for header in decoder.decode(block, raw=True)]
         reader.begin(1, block)
 

@@ -304,6 +304,7 @@ def test_end_of_a_sink_that_waits_goes_out_at_once() -> None:
     for rig in (Rig(window=0), Rig(connection_window=0)):
         assert not rig.stream.writable
         rig.stream.end(None)
+        assert not rig.output.waiting
         assert rig.said() == [OK]
         assert not rig.lingering
         rig.stream.grant(10)
@@ -386,12 +387,13 @@ def test_plain_answer_ends_with_its_body() -> None:
 
 def test_reset_stream_says_nothing_more() -> None:
     """After a reset nothing is sent, nobody is called, and an end is nothing."""
-    for window in (0, 8):
-        rig = Rig(window=window)
+    for window, connection_window in ((0, 100), (8, 100), (100, 8), (100, 0)):
+        rig = Rig(window=window, connection_window=connection_window)
         if rig.stream.writable:
             rig.stream.send((b"abcdef",))
             rig.said()
         rig.stream.reset()
+        assert not rig.output.waiting
         rig.stream.grant(100)
         rig.output.grant(100)
         rig.stream.end(None, (b"last",))
