@@ -8,6 +8,7 @@ import errno
 import socket
 import ssl
 import sys
+from typing import Any
 
 import structlog
 
@@ -26,6 +27,8 @@ _PARTS = 4
 _SLICE = 500
 _TCP_NOTSENT_LOWAT = 25
 """Of Linux; the library names it from Python 3.12 on."""
+_NO_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""What an address of IPv6 is where the machine, or its container, has none."""
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _LAST_SECONDS = 0.2
 """So long those who watch health have to hear that it ends."""
@@ -67,9 +70,14 @@ class Listener:
         self._turn = Turn(loop)
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
-            for family, _, _, _, address in dict.fromkeys(addresses):
+            # That of IPv6 last: where the machine has none, the others do.
+            for family, _, _, _, address in sorted(dict.fromkeys(addresses), key=_is_ipv6):
                 # With any free port, all addresses get the same one.
-                port = self._listen(family, (address[0], port, *address[2:]))
+                try:
+                    port = self._listen(family, (address[0], port, *address[2:]))
+                except OSError as error:
+                    if not (self._sockets and family == socket.AF_INET6 and error.errno in _NO_FAMILY):
+                        raise
         except OSError:
             self._close_sockets()
             raise
@@ -112,13 +120,17 @@ class Listener:
 
     def _listen(self, family: int, address: tuple[str | int, ...]) -> int:
         listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listening.setblocking(False)
+            listening.bind(address)
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
         self._sockets.append(listening)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.setblocking(False)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
         port: int = listening.getsockname()[1]
         return port
 
@@ -211,6 +223,10 @@ class Listener:
             self._all_gone.clear()
         else:
             self._all_gone.set()
+
+
+def _is_ipv6(address: tuple[Any, ...]) -> bool:
+    return bool(address[0] == socket.AF_INET6)
 
 
 def _set_options(accepted: socket.socket, limits: Limits) -> None:

@@ -153,6 +153,30 @@ async def test_all_addresses_of_a_host_have_one_port(start: Start) -> None:
         assert await peer.status(1) == "0"
 
 
+class NamesOfContainer(asyncio.SelectorEventLoop):
+    """A loop of a container that has a name for the loopback of IPv6, and no IPv6."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **how: Any) -> list[Any]:
+        """Return an address of IPv6 that is not here, and that of the loopback; or the first alone."""
+        absent: tuple[Any, ...] = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", port, 0, 0))
+        return [absent, *(await super().getaddrinfo("127.0.0.1", port, **how) if host == "localhost" else [])]
+
+
+def test_machine_without_ipv6_is_listened_on() -> None:
+    """Where a host has an address of IPv6 and the machine has none, its other addresses are listened on."""
+
+    async def listen() -> None:
+        listener = Listener({})
+        port = await listener.start(host="localhost")
+        await (await FramesPeer.greet(port)).close()
+        await listener.stop(0)
+        with pytest.raises(OSError, match="assign"):
+            await Listener({}).start(host="ip6-localhost")
+
+    with asyncio.Runner(loop_factory=NamesOfContainer) as runner:
+        runner.run(listen())
+
+
 async def test_connection_above_the_limit_is_closed(start: Start, until: Any) -> None:
     """One connection too many is closed without a word; once another one is gone there is room again."""
     running = await start(Limits(max_connections=2))
