@@ -92,6 +92,11 @@ class HeaderReader:
         self._decoder = Decoder(max_header_list_size=limits.max_header_block)
         self._decoder.header_table.dynamic_entries = _Entries()  # type: ignore[assignment]
 
+    @property
+    def size(self) -> int:
+        """How many bytes of the block that is not complete yet have come."""
+        return len(self._block)
+
     def begin(self, stream_id: int, fragment: bytes) -> None:
         """Take the part of a block that a HEADERS frame has."""
         self.stream_id = stream_id

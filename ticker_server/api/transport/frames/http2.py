@@ -43,6 +43,10 @@ from ticker_server.api.transport.frames.streams import Streams
 __all__ = ["Http2"]
 
 
+_LIKE_A_REQUEST = 128
+"""So many bytes of a header block are as much work as one more request."""
+
+
 class Http2:
     """One connection: `receive` takes the peer's bytes; what there is to say goes into the output.
 
@@ -127,7 +131,7 @@ class Http2:
             begin = position + HEADER_BYTES
             if begin + length > end:
                 break
-            if not (frames_left and self._requests_left):
+            if not frames_left or self._requests_left <= 0:
                 self.has_more = True
                 break
             frames_left -= 1
@@ -193,8 +197,9 @@ class Http2:
             self._finish_headers()
 
     def _finish_headers(self) -> None:
-        self._requests_left -= 1
         reader = self.headers
+        # Huffman's code is slow to read: 16 kB of it take 8 ms, so a long block takes the turns of many.
+        self._requests_left -= 1 + reader.size // _LIKE_A_REQUEST
         stream_id = reader.stream_id
         headers = reader.finish()
         self.streams.take_headers(

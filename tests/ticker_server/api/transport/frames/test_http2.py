@@ -428,6 +428,20 @@ def test_requests_of_a_turn_are_limited() -> None:
     assert rig.said() == [("PING ACK", b"12345678")]
 
 
+def test_long_header_blocks_take_the_turns_of_many() -> None:
+    """Header blocks are work by their length, too: of long ones fewer are taken in one turn."""
+    rig = begun(Limits(requests_per_turn=64))
+    long = ("x-long", "v" * 7_000)
+    rig.receive(*(rig.client.request(number, "/", (long[0], f"{long[1]}{number}")) for number in range(1, 21, 2)))
+    seen = [len(rig.requests)]
+    while rig.http2.has_more:
+        rig.receive(b"")
+        seen.append(len(rig.requests))
+
+    assert seen[0] <= 3
+    assert seen[-1] == 10
+
+
 def test_frames_of_a_turn_are_limited() -> None:
     """Only so many frames are taken in one turn, whatever they are."""
     rig = begun(Limits(frames_per_turn=3))
