@@ -77,8 +77,8 @@ def parse_request(headers: Headers) -> Request:
     for name, value in headers:
         size += len(name) + len(value) + _ENTRY_OVERHEAD
         if name[:1] == b":":
-            if own or metadata or name not in _PSEUDO or name in pseudo:
-                raise Malformed(f"pseudo-header {name!r} is unknown, repeated or out of its place")
+            if own or metadata or name not in _PSEUDO or name in pseudo or _BAD_VALUE.search(value):
+                raise Malformed(f"pseudo-header {name!r} is unknown, malformed, repeated or out of its place")
             pseudo[name] = value
             continue
         _check_field(name, value)
