@@ -71,6 +71,7 @@ class Call:
 
     def set_trailing_metadata(self, metadata: Metadata) -> None:
         """Send this with the status."""
+        trailers_block(0, metadata=metadata)  # what cannot be encoded fails here, where the status can still be told
         self._trailing = metadata
 
     async def read(self) -> bytes | None:

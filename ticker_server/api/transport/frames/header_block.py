@@ -124,7 +124,7 @@ def _status_fields(code: int, message: str) -> bytes:
 
 def _escaped(message: str) -> str:
     """Escape a message as gRPC does, and the spaces that no header may begin or end with (RFC 9113, section 8.2.1)."""
-    text = quote(message, safe=_UNESCAPED)
+    text = quote(message, safe=_UNESCAPED, errors="replace")
     inner = text.strip(" ")
     before = len(text) - len(text.lstrip(" "))
     return "%20" * before + inner + "%20" * (len(text) - before - len(inner))

@@ -15,7 +15,7 @@ from tests.support.frames_calls import CallRig, calling
 from tests.support.http2_client import grpc_message
 from tests.support.virtual_clock import VirtualClock
 from ticker_server.api.transport.frames.call import Call
-from ticker_server.api.transport.frames.methods import Push, Streaming
+from ticker_server.api.transport.frames.methods import Push, Streaming, Unary
 from ticker_server.api.transport.frames.status import CallFailed
 from ticker_server.api.transport.frames.stream import Stream
 from ticker_server.errors import StockNotFound
@@ -478,3 +478,33 @@ async def test_request_may_come_byte_by_byte() -> None:
         reply = await rig.ended(1)
 
     assert reply.messages == [b"abc"]
+
+
+@pytest.mark.parametrize("value", ["€", "\udc80"])
+async def test_metadata_that_cannot_be_sent_fail_the_call(value: str) -> None:
+    """Metadata that no header can hold are an error of the handler, which ends the call as any other."""
+
+    async def first(request: bytes, call: Call) -> bytes:
+        call.set_initial_metadata([("x-first", value)])
+        return request
+
+    async def last(request: bytes, call: Call) -> bytes:
+        call.set_trailing_metadata([("x-last", value)])
+        return request
+
+    async with calling(First=Unary(first), Last=Unary(last)) as rig:
+        replies = [await rig.call(1, b"", "/test.Test/First"), await rig.call(3, b"", "/test.Test/Last")]
+
+    assert [reply.code for reply in replies] == [code_pb2.INTERNAL] * 2
+
+
+async def test_message_that_is_no_text_ends_the_call() -> None:
+    """A status whose message is no valid text is told as well as it can be."""
+
+    async def fail(_request: bytes, _call: Call) -> bytes:
+        raise CallFailed(code_pb2.ABORTED, "bad \udc80")
+
+    async with calling(fail) as rig:
+        reply = await rig.call(1, b"")
+
+    assert (reply.code, reply.text) == (code_pb2.ABORTED, "bad ?")
