@@ -7,6 +7,7 @@ from itertools import islice
 
 from google.rpc import code_pb2
 
+from ticker_server.api.transport.failures import failure_status
 from ticker_server.api.transport.frames.budget import Budget
 from ticker_server.api.transport.frames.fault import Fault
 from ticker_server.api.transport.frames.frame import (
@@ -292,7 +293,10 @@ class Streams:
             stream.inbox = None
         gone, stream.on_gone = stream.on_gone, None
         if gone is not None:
-            gone()
+            try:
+                gone()
+            except Exception as error:  # noqa: BLE001 - the other streams of the connection have to be let go of, too
+                failure_status(error, {})
         if not self.open:
             self.on_idle()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from tests.support.frame_log import Said
 from tests.support.frames_rig import Http2Rig
@@ -450,3 +451,20 @@ def test_windows_add_up(acts: list[tuple[str, int, int]], initial: int) -> None:
         else:
             account.resize(size)
         account.check()
+
+
+def test_failing_owner_does_not_hold_up_the_others() -> None:
+    """An owner that fails when it hears of its stream's end is logged; all other streams are let go of."""
+    rig, gone = begun(), []
+
+    def fail() -> None:
+        raise ValueError("secret")
+
+    for number in (1, 3, 5):
+        rig.open(number).on_gone = lambda number=number: gone.append(number)
+    rig.http2.streams.open[3].on_gone = fail
+    with capture_logs() as logs:
+        assert not rig.http2.streams.close_some(10)
+
+    assert gone == [1, 5]
+    assert [entry["event"] for entry in logs] == ["unexpected error"]
