@@ -31,7 +31,7 @@ class Framing:
     __slots__ = ("_frames", "_parts")
 
     def __init__(self) -> None:
-        self._parts: tuple[bytes, ...] = ()
+        self._parts: Sequence[bytes] = ()
         self._frames: dict[int, bytes] = {}
 
     def frame(self, stream_id: int, parts: Sequence[bytes]) -> bytes:
@@ -39,20 +39,19 @@ class Framing:
 
         A message may be longer than a frame; then only what stands behind the nine bytes of the header is of use.
         """
-        if type(parts) is not tuple:
-            return _framed(stream_id, parts)
-        if parts is not self._parts:
-            self._parts, self._frames = parts, {}
-        frame = self._frames.get(stream_id)
-        if frame is None:
-            frame = _framed(stream_id, parts)
-            if len(frame) * len(self._frames) < _KEPT_BYTES:
-                self._frames[stream_id] = frame
+        is_shared = type(parts) is tuple
+        if is_shared and parts is self._parts and (known := self._frames.get(stream_id)) is not None:
+            return known
+        message = parts[0] if len(parts) == 1 else b"".join(parts)
+        size = len(message)
+        whole = size + _PREFIX_BYTES
+        frame = _WHOLE.pack(whole >> 16 & 0xFF, whole & 0xFFFF, DATA, 0, stream_id, 0, size) + message
+        if is_shared:
+            self._remember(stream_id, parts, frame)
         return frame
 
-
-def _framed(stream_id: int, parts: Sequence[bytes]) -> bytes:
-    message = parts[0] if len(parts) == 1 else b"".join(parts)
-    size = len(message)
-    whole = size + _PREFIX_BYTES
-    return _WHOLE.pack(whole >> 16 & 0xFF, whole & 0xFFFF, DATA, 0, stream_id, 0, size) + message
+    def _remember(self, stream_id: int, parts: Sequence[bytes], frame: bytes) -> None:
+        if parts is not self._parts:
+            self._parts, self._frames = parts, {}
+        if len(frame) * len(self._frames) < _KEPT_BYTES:
+            self._frames[stream_id] = frame
