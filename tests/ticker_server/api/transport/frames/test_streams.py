@@ -13,6 +13,7 @@ from tests.support.http2_client import frame, grpc_message
 from ticker_server.api.transport.frames.fault import Fault
 from ticker_server.api.transport.frames.frame import DATA, PADDED, ErrorCode
 from ticker_server.api.transport.frames.limits import Allowance, Limits
+from ticker_server.api.transport.frames.status import CallFailed
 from ticker_server.api.transport.frames.stream import Stream
 
 RESOURCE_EXHAUSTED = "8"
@@ -468,3 +469,74 @@ def test_failing_owner_does_not_hold_up_the_others() -> None:
 
     assert gone == [1, 5]
     assert [entry["event"] for entry in logs] == ["unexpected error"]
+
+
+class Life:
+    """Three streams, what happens to them, and a check that nothing is said behind an end. `gone` are those let go of."""
+
+    def __init__(self, window: int) -> None:
+        self.rig = begun(Limits(linger_seconds=5), {4: window})
+        self.gone: list[int] = []
+        self.ends: dict[int, str] = {}
+        self.streams = {number: self.rig.open(number, ends=False) for number in (1, 3, 5)}
+        for number, stream in self.streams.items():
+            stream.on_gone = lambda number=number: self.gone.append(number)
+
+    def serve(self, act: str, number: int) -> None:
+        """Let the server do something on a stream."""
+        stream, streams = self.streams[number], self.rig.http2.streams
+        if act == "message" and stream.writable:
+            stream.send((b"x" * 20,))
+        elif act in {"end", "last"}:
+            stream.end(None, (b"last",) if act == "last" else ())
+        elif act == "fail":
+            streams.fail(stream, CallFailed(13, "no"))
+        elif act == "cut" and number in streams.open:
+            streams.cut(number, ErrorCode.CANCEL)
+        elif act == "time":
+            streams.now = self.rig.now = self.rig.now + 3
+            streams.cut_lingering()
+        self.check()
+
+    def peer(self, act: str, number: int) -> None:
+        """Let the peer do something on a stream, if it has not reset it before."""
+        client, has_reset = self.rig.client, self.ends.get(number) == "peer"
+        if act == "reset":
+            self.rig.receive(client.reset(number))
+            self.ends[number] = "peer"
+        elif act == "credit":
+            self.rig.receive(client.credit(number, 15))
+        elif not (has_reset or self.streams[number].is_half_closed):
+            self.rig.receive(client.message(number, b"x" * 30, ends=act == "last data"))
+        self.check()
+
+    def check(self) -> None:
+        """Check that behind an end nothing is said, but RST(NO_ERROR) behind a status."""
+        for kind, number, *rest in self.rig.said():
+            end = self.ends.get(number)
+            if kind in {"HEADERS", "DATA"}:
+                assert end is None, f"{kind} behind {end}"
+                self.ends.update({number: "status"} if rest[-1] else {})
+            elif kind == "RST":
+                assert end is None or (end == "status" and rest == ["NO_ERROR"])
+                self.ends[number] = "reset"
+
+
+OF_SERVER, OF_PEER = ("message", "end", "last", "fail", "cut", "time"), ("reset", "credit", "data", "last data")
+ACT = st.tuples(st.sampled_from([*OF_SERVER, *OF_PEER]), st.sampled_from([1, 3, 5]))
+
+
+@given(acts=st.lists(ACT, max_size=40), window=st.sampled_from([0, 7, 65_535]))
+def test_every_stream_is_let_go_of_once(acts: list[tuple[str, int]], window: int) -> None:
+    """However streams end, also twice and at the same time: each owner hears of it once, and nothing is kept."""
+    life = Life(window)
+    for act, number in acts:
+        (life.serve if act in OF_SERVER else life.peer)(act, number)
+        assert set(life.rig.http2.streams.open) == set(life.streams) - set(life.gone)
+    streams = life.rig.http2.streams
+    streams.close_some(10)
+
+    assert sorted(life.gone) == [1, 3, 5]
+    assert not streams.lingering
+    assert not life.rig.output.waiting
+    assert streams._held == 0
