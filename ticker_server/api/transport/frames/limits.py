@@ -42,7 +42,7 @@ class Limits:
     tcp_user_timeout: float = 30.0
     """So long may what was sent stay without TCP's acknowledgement."""
     linger_seconds: float = 60.0
-    """So long a stream that was ended waits for a reader that does not read; then it is reset."""
+    """So long a stream that was ended waits for a reader that gives no credit; then it is reset."""
     goaway_ack_seconds: float = 1.0
     close_seconds: float = 1.0
     """So long the peer has to read the last frames before its socket is closed."""

@@ -153,6 +153,8 @@ class Streams:
             self.reset(stream_id, ErrorCode.FLOW_CONTROL_ERROR)
         else:
             stream.grant(credit)
+            if stream in self.lingering:  # its reader reads, if slowly
+                self.lingering[stream] = self.now
 
     def set_initial_window(self, size: int) -> None:
         """Take another initial window, which changes that of every open stream; it may become negative."""

@@ -333,6 +333,20 @@ def test_lingering_end_is_cut_in_time() -> None:
     assert not rig.said()
 
 
+def test_lingering_end_waits_for_a_slow_reader() -> None:
+    """A reader that goes on reading what is left is waited for, however slow it is."""
+    rig = begun(Limits(linger_seconds=60), {4: 10})
+    stream = rig.open(1)
+    stream.send((b"x" * 20,))
+    stream.end(None)
+    for _ in range(2):
+        rig.now += 40
+        rig.receive(rig.client.credit(1, 1))
+    rig.http2.streams.cut_lingering()
+
+    assert set(rig.http2.streams.lingering) == {stream}
+
+
 def test_lingering_stream_that_is_reset_is_forgotten() -> None:
     """A reader that resets a stream which it did not read to its end is waited for no longer."""
     rig = begun(settings={4: 10})
