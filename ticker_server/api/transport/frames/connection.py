@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         "_has_said_last",
         "_heard_at",
         "_http2",
+        "_is_behind",
         "_is_closing",
         "_limits",
         "_now",
@@ -85,6 +86,8 @@ class Connection(asyncio.Protocol):
         self._heard_at = 0.0
         self._asked_at: float | None = None
         self._is_closing = False
+        # Whether the transport had bytes to write when it was seen last.
+        self._is_behind = False
         self._has_said_last = False
         self._waits_for_turn = False
         self._waits_for_output = False
@@ -253,7 +256,9 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if self._socket is not None and not transport.get_write_buffer_size():
+        if self._is_behind:
+            self._is_behind = bool(transport.get_write_buffer_size())
+        if self._socket is not None and not self._is_behind:
             try:
                 sent = self._socket.send(data)
             except OSError:  # it takes nothing now, or is gone; the transport finds out which
@@ -261,6 +266,7 @@ class Connection(asyncio.Protocol):
             if sent == len(data):
                 return
             data = data[sent:]
+            self._is_behind = True
         transport.write(data)
 
     # What is left.
