@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import uvloop
-from scripts.benchmarks.errors import BenchFailed
-from scripts.benchmarks.machine import Cores, raise_file_limit
-from scripts.benchmarks.worker import Worker, python
 
+from scripts.benchmarks.errors import BenchFailed
 from scripts.benchmarks.harm.abuses import ABUSES
 from scripts.benchmarks.harm.push_worker import push_server
 from scripts.benchmarks.harm.readers import StampReader, percentile, reading
+from scripts.benchmarks.machine import Cores, raise_file_limit
+from scripts.benchmarks.worker import Worker, python
 
 __all__ = ["Row", "measure"]
 
