@@ -46,6 +46,9 @@ __all__ = ["Http2"]
 _LIKE_A_REQUEST = 128
 """So many bytes of a header block are as much work as one more request."""
 
+_MORE_THAN_A_REQUEST = 16
+"""So many headers are, too, however short each is in the block."""
+
 
 class Http2:
     """One connection: `receive` takes the peer's bytes; what there is to say goes into the output.
@@ -202,6 +205,7 @@ class Http2:
         self._requests_left -= 1 + reader.size // _LIKE_A_REQUEST
         stream_id = reader.stream_id
         headers = reader.finish()
+        self._requests_left -= len(headers) // _MORE_THAN_A_REQUEST
         self.streams.take_headers(
             stream_id, headers, ends=reader.ends_stream, depends_on_itself=reader.depends_on_itself
         )

@@ -442,6 +442,20 @@ def test_long_header_blocks_take_the_turns_of_many() -> None:
     assert seen[-1] == 10
 
 
+def test_many_headers_take_the_turns_of_many() -> None:
+    """A hundred headers of a byte each are work by their number: of such requests fewer are taken in one turn."""
+    rig = begun(Limits(requests_per_turn=64))
+    many = [("x", "")] * 100
+    rig.receive(*(rig.client.request(number, "/", *many) for number in range(1, 61, 2)))
+    seen = [len(rig.requests)]
+    while rig.http2.has_more:
+        rig.receive(b"")
+        seen.append(len(rig.requests))
+
+    assert seen[0] <= 10
+    assert seen[-1] == 30
+
+
 def test_frames_of_a_turn_are_limited() -> None:
     """Only so many frames are taken in one turn, whatever they are."""
     rig = begun(Limits(frames_per_turn=3))
