@@ -9,6 +9,9 @@ import argparse
 
 __all__ = ["add_options", "run"]
 
+_FEWEST = 3
+"""Samples that can be judged."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what can be chosen."""
@@ -25,7 +28,10 @@ def run(options: argparse.Namespace) -> int:
     for sample in soaking.soak(options.minutes * 60, options.seed):
         samples.append(sample)
         print(sample, flush=True)
-    judged = [sample.memory for sample in samples if sample.seconds >= options.warm_up * 60]
-    grew = (max(judged) - judged[0]) // 1024
-    print(f"after {options.warm_up:g} minutes of warm-up the memory grew by at most {grew} kB")
-    return int(grew > soaking.FLAT_KILOBYTES)
+    judged = [sample for sample in samples if sample.seconds > options.warm_up * 60]
+    if len(judged) < _FEWEST:
+        print("too short to say whether the memory grows")
+        return 0
+    grew = soaking.growth(judged)
+    print(f"after {options.warm_up:g} minutes of warm-up: {grew}")
+    return int(not grew.is_flat)

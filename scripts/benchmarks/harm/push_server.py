@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -29,7 +28,6 @@ from ticker_server.fanout.sink import Sink
 
 _GC_THRESHOLDS = (10_000, 50, 100)
 """Those of the ticker server."""
-_LIBC = ctypes.CDLL(None)
 _SLICE = 500
 """So many watches get a message, then a turn of the event loop."""
 
@@ -70,6 +68,7 @@ class PushServer:
             "sent": self._sent,
             "files": files,
             "tasks": tasks,
+            "blocks": sys.getallocatedblocks(),
         }
 
     async def _watch(self, _request: bytes, _call: Call, sink: Sink) -> Watch:
@@ -131,7 +130,6 @@ async def serve(milliseconds: int, size: int) -> None:
             answer = {"seconds": turns.stop()}
         elif command == "figures":
             gc.collect()
-            _LIBC.malloc_trim(0)
             answer = server.figures()
         print(json.dumps(answer), flush=True)
     publishing.cancel()

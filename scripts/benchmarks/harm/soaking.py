@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import median
 
 import uvloop
 
@@ -30,10 +31,7 @@ from tests.support.http2.wire_frames import (
     window_update,
 )
 
-__all__ = ["FLAT_KILOBYTES", "Sample", "soak"]
-
-FLAT_KILOBYTES = 64
-"""More than this is growth, not the grain of the allocator."""
+__all__ = ["Growth", "Sample", "growth", "soak"]
 
 _CLIENTS = 40
 _INTERVAL_MILLISECONDS = 20
@@ -41,6 +39,11 @@ _MESSAGE_BYTES = 300
 _SAMPLE_SECONDS = 30.0
 _FILES = 5_000
 _LOOK_SECONDS = 0.05
+_SETTLE_SECONDS = 1.5
+"""So long a server waits for the peer before it closes a socket for good."""
+_FLAT_BYTES = 256 * 1024
+_FLAT_BLOCKS = 500
+"""More than these is growth, not the grain of the allocator."""
 _OWN_TASKS = 3
 """Those of a server that nobody uses."""
 _PATIENCE_SECONDS = 60.0
@@ -49,10 +52,11 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Sample:
-    """What a server holds when nobody is connected, and what it did until then."""
+    """What a server holds when nobody is connected, and what it did until then. `blocks` are Python's, of memory."""
 
     seconds: float
     memory: int
+    blocks: int
     connections: int
     calls: int
     sent: int
@@ -61,9 +65,36 @@ class Sample:
 
     def __str__(self) -> str:
         return (
-            f"{self.seconds:5.0f} s  {self.memory // 1024:,} kB  {self.connections:,} connections"
+            f"{self.seconds:5.0f} s  {self.memory // 1024:,} kB  {self.blocks:,} blocks"
+            f"  {self.connections:,} connections"
             f"  {self.calls:,} calls  {self.sent:,} messages  {self.files} files  {self.tasks} tasks"
         )
+
+
+@dataclass(frozen=True)
+class Growth:
+    """From the first third of the samples to the last: resident bytes by their medians, blocks by the fewest."""
+
+    memory: int
+    blocks: int
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing grew."""
+        return self.memory <= _FLAT_BYTES and self.blocks <= _FLAT_BLOCKS
+
+    def __str__(self) -> str:
+        return (
+            f"{self.memory / 1024:+.0f} kB resident, {self.blocks:+} blocks: {'flat' if self.is_flat else 'it grows'}"
+        )
+
+
+def growth(samples: Sequence[Sample]) -> Growth:
+    """Return how much a server grew over samples, at least three."""
+    third = len(samples) // 3
+    first, last = samples[:third], samples[-third:]
+    memory = median(sample.memory for sample in last) - median(sample.memory for sample in first)
+    return Growth(round(memory), min(sample.blocks for sample in last) - min(sample.blocks for sample in first))
 
 
 class SoakClient(RawClient):
@@ -146,6 +177,7 @@ def soak(seconds: float, seed: int) -> Iterator[Sample]:
 
 
 async def _sample(server: Worker, clients: Soak, began: float) -> Sample:
+    await asyncio.sleep(_SETTLE_SECONDS)
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while (figures := server.ask("figures"))["connections"] or figures["tasks"] > _OWN_TASKS:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_SECONDS)
@@ -153,6 +185,7 @@ async def _sample(server: Worker, clients: Soak, began: float) -> Sample:
     return Sample(
         seconds,
         server.memory,
+        figures["blocks"],
         clients.connections,
         clients.calls,
         figures["sent"],
