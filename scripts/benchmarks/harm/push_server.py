@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -28,6 +29,8 @@ from ticker_server.fanout.sink import Sink
 
 _GC_THRESHOLDS = (10_000, 50, 100)
 """Those of the ticker server."""
+_LIBC = ctypes.CDLL(None)
+"""For `malloc_trim`: memory that was freed but not given back says nothing of what is held."""
 _SLICE = 500
 """So many watches get a message, then a turn of the event loop."""
 
@@ -130,6 +133,7 @@ async def serve(milliseconds: int, size: int) -> None:
             answer = {"seconds": turns.stop()}
         elif command == "figures":
             gc.collect()
+            _LIBC.malloc_trim(0)
             answer = server.figures()
         print(json.dumps(answer), flush=True)
     publishing.cancel()
